@@ -1,0 +1,34 @@
+# Thin by intent: every target hands over to typed Python. `make help` lists them.
+PYTHON ?= python3
+RUN := .venv/bin/python -m cli
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-fast check lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## prepare the Python environment (every other target does this first)
+	@$(PYTHON) bootstrap.py
+
+demo: setup ## set everything up, send five real notifications, show their timelines
+	@$(RUN) demo
+
+up: setup ## run the whole stack until Ctrl-C
+	@$(RUN) up
+
+test: setup ## run every test
+	@$(RUN) dev test
+
+test-fast: setup ## run the everyday tests (under 90 seconds)
+	@$(RUN) dev test --fast
+
+check: setup ## lint, types, layers, secrets, migrations, contracts
+	@$(RUN) dev check
+
+lock: setup ## resolve the dependencies again and write requirements.lock
+	@$(RUN) dev lock
+
+clean: ## remove what set-up and tests created in the checkout (data stays in CARILLON_HOME)
+	@rm -rf .venv .boot .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""HTTP in: one router per noun, its wire models beside it."""

@@ -1,0 +1,92 @@
+"""Prepares the virtual environment: `python3 bootstrap.py`, safe to run again, done at once when nothing changed.
+
+Standard library only, and old syntax only, so that an old Python can still say what is wrong.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+OLDEST_PYTHON = (3, 11)
+UV = "uv==0.13.8"
+ROOT = Path(__file__).resolve().parent
+BOOT = ROOT / ".boot"
+VENV = ROOT / ".venv"
+STAMP = VENV / "carillon-environment"
+
+
+def main() -> int:
+    """Creates or refreshes `.venv` and returns the process exit status."""
+    if sys.version_info < OLDEST_PYTHON:
+        return _complain("Carillon needs Python 3.11 or newer; name one with 'make PYTHON=python3.13 …'.")
+    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == _fingerprint():
+        return 0
+    try:
+        _prepare()
+    except _SetUpError as problem:
+        return _complain(str(problem))
+    return 0
+
+
+class _SetUpError(Exception):
+    """A set-up step failed; the message is one sentence that says how to mend it."""
+
+
+def _prepare() -> None:
+    _say("preparing the Python environment (first time: about a minute)")
+    if not (BOOT / "bin" / "uv").exists():
+        _make_boot_environment()
+        _run([BOOT / "bin" / "python", "-m", "pip", "install", "--quiet", UV], "'pip install uv' failed; is a package index reachable?")
+    uv = BOOT / "bin" / "uv"
+    if not (VENV / "bin" / "python").exists():
+        _run([uv, "venv", "--quiet", "--python", sys.executable, VENV], "'uv venv' failed; remove .venv and try again.")
+    target = ["--quiet", "--python", VENV / "bin" / "python"]
+    sync = [uv, "pip", "sync", *target, "--require-hashes", ROOT / "requirements.lock"]
+    _run(sync, "installing requirements.lock failed; is a package index reachable?")
+    install = [uv, "pip", "install", *target, "--no-deps", "--no-build-isolation", "--editable", ROOT]
+    _run(install, "installing Carillon itself failed; the lines above say why.")
+    STAMP.write_text(_fingerprint(), encoding="utf-8")
+
+
+def _make_boot_environment() -> None:
+    try:
+        venv.create(BOOT, with_pip=True, clear=True)
+    except (subprocess.CalledProcessError, ImportError) as problem:
+        version = "{}.{}".format(*sys.version_info[:2])
+        message = f"Python's venv module is incomplete; on Debian and Ubuntu run 'apt-get install python{version}-venv'."
+        raise _SetUpError(message) from problem
+
+
+def _run(command: list, otherwise: str) -> None:
+    environment = {**_index_of_pip(), **os.environ}
+    environment.pop("VIRTUAL_ENV", None)
+    if subprocess.run([str(part) for part in command], check=False, env=environment, cwd=str(ROOT)).returncode:
+        raise _SetUpError(otherwise)
+
+
+def _index_of_pip() -> dict:
+    """uv ignores pip's configuration; a private index that is set up for pip is handed on."""
+    pip = [str(BOOT / "bin" / "python"), "-m", "pip", "config", "get", "global.index-url"]
+    answer = subprocess.run(pip, check=False, capture_output=True, text=True).stdout.strip()
+    return {"UV_DEFAULT_INDEX": answer} if answer else {}
+
+
+def _fingerprint() -> str:
+    parts = [(ROOT / name).read_bytes() for name in ("requirements.lock", "pyproject.toml", "bootstrap.py")]
+    return hashlib.sha256(b"\0".join([*parts, sys.version.encode(), str(ROOT).encode()])).hexdigest()
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"set-up: {sentence}\n")
+
+
+def _complain(sentence: str) -> int:
+    _say(sentence)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a medium can carry: render, measure, check; no input or output."""

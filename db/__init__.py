@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, sessions, and one file of queries per noun."""

@@ -1,0 +1,1 @@
+"""Pure decisions over frozen values; standard library only."""

@@ -1,0 +1,1 @@
+"""How each company spells a message; translation only, the transport sends."""

@@ -1,0 +1,1 @@
+"""Stand-in providers that speak the real wire protocols and misbehave on request."""

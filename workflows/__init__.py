@@ -1,0 +1,1 @@
+"""Durable processes, one file per kind of thing that lives a while."""
