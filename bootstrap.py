@@ -39,7 +39,8 @@ def _prepare() -> None:
     _say("preparing the Python environment (first time: about a minute)")
     if not (BOOT / "bin" / "uv").exists():
         _make_boot_environment()
-        _run([BOOT / "bin" / "python", "-m", "pip", "install", "--quiet", UV], "'pip install uv' failed; is a package index reachable?")
+        pip = [BOOT / "bin" / "python", "-m", "pip", "install", "--quiet", UV]
+        _run(pip, "'pip install uv' failed; is a package index reachable?")
     uv = BOOT / "bin" / "uv"
     if not (VENV / "bin" / "python").exists():
         _run([uv, "venv", "--quiet", "--python", sys.executable, VENV], "'uv venv' failed; remove .venv and try again.")
@@ -56,19 +57,19 @@ def _make_boot_environment() -> None:
         venv.create(BOOT, with_pip=True, clear=True)
     except (subprocess.CalledProcessError, ImportError) as problem:
         version = "{}.{}".format(*sys.version_info[:2])
-        message = f"Python's venv module is incomplete; on Debian and Ubuntu run 'apt-get install python{version}-venv'."
-        raise _SetUpError(message) from problem
+        mend = f"on Debian and Ubuntu run 'apt-get install python{version}-venv'."
+        raise _SetUpError(f"Python's venv module is incomplete; {mend}") from problem
 
 
-def _run(command: list, otherwise: str) -> None:
+def _run(command: "list[str | Path]", otherwise: str) -> None:
     environment = {**_index_of_pip(), **os.environ}
     environment.pop("VIRTUAL_ENV", None)
     if subprocess.run([str(part) for part in command], check=False, env=environment, cwd=str(ROOT)).returncode:
         raise _SetUpError(otherwise)
 
 
-def _index_of_pip() -> dict:
-    """uv ignores pip's configuration; a private index that is set up for pip is handed on."""
+def _index_of_pip() -> "dict[str, str]":
+    """Returns pip's private index, where one is configured, for uv, which does not read it."""
     pip = [str(BOOT / "bin" / "python"), "-m", "pip", "config", "get", "global.index-url"]
     answer = subprocess.run(pip, check=False, capture_output=True, text=True).stdout.strip()
     return {"UV_DEFAULT_INDEX": answer} if answer else {}

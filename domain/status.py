@@ -1,0 +1,62 @@
+"""How the status of a message advances: a monotone merge, so that order and repetition of receipts do not matter."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a message or a notification stands."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Tells whether nothing more will be done (a late receipt may still land)."""
+        return self in _ENDS
+
+    @property
+    def is_failure(self) -> bool:
+        """Tells whether the provider or Carillon said that it did not arrive."""
+        return self in _FAILURES
+
+    def reaches(self, wanted: "Status") -> bool:
+        """Tells whether this status fulfils `wanted` (`read` implies `delivered`, and so on)."""
+        return self in _STEPS and _STEPS.index(self) >= _STEPS.index(wanted)
+
+
+_STEPS = (Status.QUEUED, Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.READ)
+_FAILURES = frozenset({Status.REJECTED, Status.FAILED, Status.BOUNCED})
+_ENDS = _FAILURES | {Status.EXPIRED, Status.CANCELLED, Status.UNKNOWN, Status.READ}
+
+# The merge order. A failure outranks `sent` (it is later news) and `delivered` outranks a failure (it is proof).
+# `unknown` is below everything a provider can tell, because it only says that nobody told us.
+_RANK = {
+    Status.QUEUED: 0,
+    Status.UNKNOWN: 1,
+    Status.EXPIRED: 1,
+    Status.CANCELLED: 1,
+    Status.ACCEPTED: 2,
+    Status.SENT: 3,
+    Status.REJECTED: 4,
+    Status.FAILED: 4,
+    Status.BOUNCED: 5,
+    Status.DELIVERED: 6,
+    Status.READ: 7,
+}
+
+
+def advance(current: Status, news: Status) -> Status:
+    """Returns the status after `news`: never backwards, whatever the order in which receipts arrive.
+
+    A late `sent` does not undo `delivered`, `read` implies `delivered`, and a `delivered` after `failed` wins.
+    """
+    return news if _RANK[news] > _RANK[current] else current
