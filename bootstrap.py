@@ -61,7 +61,7 @@ def _make_boot_environment() -> None:
         raise _SetUpError(f"Python's venv module is incomplete; {mend}") from problem
 
 
-def _run(command: "list[str | Path]", otherwise: str) -> None:
+def _run(command: "list[object]", otherwise: str) -> None:
     environment = {**_index_of_pip(), **os.environ}
     environment.pop("VIRTUAL_ENV", None)
     if subprocess.run([str(part) for part in command], check=False, env=environment, cwd=str(ROOT)).returncode:

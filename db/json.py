@@ -1,0 +1,23 @@
+"""JSON as the database stores it: exact decimals in, exact decimals out."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+
+def encode(value: Any) -> str:
+    """Returns compact JSON; a `Decimal` becomes a number with all its digits."""
+    return orjson.dumps(value, default=_default).decode()
+
+
+def decode(value: str | bytes) -> Any:
+    """Returns the value of JSON text; numbers with a fraction become `Decimal`."""
+    return json.loads(value, parse_float=Decimal)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{value!r} has no JSON form")

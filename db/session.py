@@ -1,0 +1,70 @@
+"""Transactions: every one is opened for a tenant or for the system, and row level security holds it to that."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from db.json import decode, encode
+
+_AS_TENANT = text("SELECT set_config('role', 'carillon_app', true), set_config('carillon.tenant_id', :tenant_id, true)")
+_AS_SYSTEM = text("SELECT set_config('role', 'carillon_system', true)")
+
+
+def async_dsn(dsn: str) -> str:
+    """Returns `dsn` for SQLAlchemy's asyncpg driver."""
+    return make_url(dsn).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+class Database:
+    """The pool of connections and the two ways to open a transaction on it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def connect(cls, dsn: str, *, pool_size: int = 10) -> Self:
+        """Returns a database for `dsn`; connections are opened when first needed."""
+        engine = create_async_engine(
+            async_dsn(dsn),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            json_serializer=encode,
+            json_deserializer=decode,
+            connect_args={"server_settings": {"application_name": "carillon", "timezone": "UTC", "jit": "off"}},
+        )
+        return cls(engine)
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: UUID) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction that sees one tenant only; it commits at the end of the block, or not at all."""
+        async with self._engine.begin() as connection:
+            await connection.execute(_AS_TENANT, {"tenant_id": str(tenant_id)})
+            yield connection
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction over tenants, for what stands above them: keys, tenants and the outbox."""
+        async with self._engine.begin() as connection:
+            await connection.execute(_AS_SYSTEM)
+            yield connection
+
+    async def listener(self) -> asyncpg.Connection:
+        """Returns a connection of its own, outside the pool, for LISTEN and NOTIFY."""
+        url = make_url(self._engine.url).set(drivername="postgresql")
+        return await asyncpg.connect(url.render_as_string(hide_password=False))
+
+    async def ping(self) -> None:
+        """Raises unless the database answers."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Closes every connection of the pool."""
+        await self._engine.dispose()
