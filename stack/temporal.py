@@ -1,0 +1,117 @@
+"""Runs Temporal's development server on a database file, with its web pages and fair task queues."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from stack import ports, temporal_binary
+from stack.child import Child, Program
+from stack.logs import PartLog, say
+from stack.problems import StackError
+
+DEFAULT_PORT = 7233
+DEFAULT_UI_PORT = 8233
+_START_WITHIN = 60.0
+_STOP_WITHIN = 5.0
+_POLL = 0.05
+# Version 1.29 knows no `matching.enableMigration`; fairness on a fresh database needs none.
+_DYNAMIC_CONFIGURATION = ("matching.useNewMatcher=true", "matching.enableFairness=true")
+
+
+class TemporalServer:
+    """One Temporal server over a database file, as a child of this process; it survives SIGKILL with its workflows.
+
+    Args:
+        home: the directory that holds the database file and the log.
+        port: where it serves; any free one when left out. It stays the same as long as this object lives.
+        ui_port: where its web pages are; None runs it without.
+        namespace: made at the first start.
+        codec: address of the endpoint with which its pages decode payloads.
+        program: the `temporal` program; located (and if need be fetched) when left out.
+        log: where its lines go; `temporal.log` in `home` when left out.
+    """
+
+    name = "temporal"
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int | None = None,
+        ui_port: int | None = None,
+        namespace: str = "default",
+        codec: str | None = None,
+        program: Path | None = None,
+        log: PartLog | None = None,
+    ) -> None:
+        self._home = home
+        self._port = port or ports.any_free()
+        self._ui_port = ui_port
+        self._namespace = namespace
+        self._codec = codec
+        self._program = program
+        self.log = log or PartLog(home / "temporal.log")
+        self.version = ""
+        self.child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        """Returns `host:port` of the service."""
+        return f"{ports.LOOPBACK}:{self._port}"
+
+    @property
+    def ui_url(self) -> str | None:
+        """Returns the address of the web pages."""
+        return None if self._ui_port is None else f"http://{ports.LOOPBACK}:{self._ui_port}"
+
+    async def start(self) -> str:
+        """Starts the server and returns its address once it answers and knows our search attributes.
+
+        Raises:
+            StackError: there is no program, or the server does not come up; the message says why.
+        """
+        self._program = self._program or await temporal_binary.locate(say)
+        self.version = self.version or await asyncio.to_thread(temporal_binary.version_of, self._program)
+        self.child = await Child.start(self._as_program(self._program), self.log.write)
+        try:
+            await self._until_ready(self.child)
+        except BaseException:
+            await self.stop()
+            raise
+        return self.address
+
+    async def stop(self, within: float = _STOP_WITHIN) -> None:
+        """Stops the server, by force after `within` seconds."""
+        if self.child is not None:
+            await self.child.stop(within)
+            self.log.close()
+
+    def _as_program(self, program: Path) -> Program:
+        command = [str(program), "server", "start-dev", "--ip", ports.LOOPBACK, "--port", str(self._port)]
+        command += ["--db-filename", str(self._home / "temporal.db"), "--namespace", self._namespace]
+        command += ["--log-level", "warn", "--log-format", "text"]
+        for setting in _DYNAMIC_CONFIGURATION:
+            command += ["--dynamic-config-value", setting]
+        command += ["--headless"] if self._ui_port is None else ["--ui-port", str(self._ui_port)]
+        if self._codec is not None and self._ui_port is not None:
+            command += ["--ui-codec-endpoint", self._codec]
+        return Program(command=command, environment=_environment(), directory=self._home)
+
+    async def _until_ready(self, child: Child) -> None:
+        from stack.temporal_client import prepare  # noqa: PLC0415 - the SDK is heavy; it loads while the server starts
+
+        deadline = time.monotonic() + _START_WITHIN
+        while not await prepare(self.address, self._namespace):
+            if child.ended is not None:
+                await child.wait()
+                raise StackError(
+                    f"Temporal ended at once ({' '.join(self.log.last)[-300:]}); {self.log.file} says more."
+                )
+            if time.monotonic() > deadline:
+                raise StackError(f"Temporal was not ready after {_START_WITHIN:.0f} s; {self.log.file} says more.")
+            await asyncio.sleep(_POLL)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
