@@ -157,6 +157,30 @@ callback = tenant_table(
     Index(None, "tenant_id", "received_at"),
 )
 
+inbound_message = tenant_table(
+    "inbound_message",
+    col("provider"),
+    col("event_key"),
+    col("callback_id", Uuid),
+    col("provider_message_id"),
+    col("sender"),
+    col("author_kind"),
+    col("author"),
+    col("author_name", null=True),
+    col("kind"),
+    col("body", null=True),
+    col("payload", null=True),
+    col("quotes", null=True),
+    col("media_id", null=True),
+    col("media_type", null=True),
+    document("raw"),
+    moment("occurred_at", null=False),
+    moment("received_at", null=False),
+    belongs("callback_id", to="callback"),
+    UniqueConstraint("tenant_id", "provider", "event_key"),
+    Index(None, "tenant_id", "author_kind", "author", "occurred_at"),
+)
+
 decision = tenant_table(
     "decision",
     col("notification_id", Uuid),

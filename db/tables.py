@@ -144,7 +144,6 @@ address = tenant_table(
     col("status", default="'active'"),
     col("status_reason", null=True),
     col("position", SmallInteger, default="0"),
-    moment("last_inbound_at"),
     moment("created_at", null=False),
     moment("updated_at", null=False),
     belongs("recipient_id", to="recipient"),

@@ -64,7 +64,6 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), server_default=sa.text("'active'"), nullable=False),
         sa.Column("status_reason", sa.Text(), nullable=True),
         sa.Column("position", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("last_inbound_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("kind IN ('phone', 'email', 'whatsapp_user')", name=op.f("address_kind_check")),

@@ -1,4 +1,4 @@
-"""Callbacks of providers and the receipts in them."""
+"""Callbacks of providers the receipts and the inbound messages in them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -77,8 +77,47 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("message_id IS NULL"),
     )
+    op.create_table(
+        "inbound_message",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("event_key", sa.Text(), nullable=False),
+        sa.Column("callback_id", sa.Uuid(), nullable=False),
+        sa.Column("provider_message_id", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("author_kind", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("author_name", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("payload", sa.Text(), nullable=True),
+        sa.Column("quotes", sa.Text(), nullable=True),
+        sa.Column("media_id", sa.Text(), nullable=True),
+        sa.Column("media_type", sa.Text(), nullable=True),
+        sa.Column("raw", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "callback_id"],
+            ["callback.tenant_id", "callback.id"],
+            name=op.f("inbound_message_tenant_id_callback_id_fkey"),
+        ),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("inbound_message_tenant_id_fkey")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("inbound_message_pkey")),
+        sa.UniqueConstraint(
+            "tenant_id", "provider", "event_key", name=op.f("inbound_message_tenant_id_provider_event_key_key")
+        ),
+    )
+    op.create_index(
+        op.f("inbound_message_tenant_id_author_kind_author_occurred_at_idx"),
+        "inbound_message",
+        ["tenant_id", "author_kind", "author", "occurred_at"],
+        unique=False,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("inbound_message")
     op.drop_table("receipt")
     op.drop_table("callback")

@@ -25,6 +25,7 @@ _TENANT_GRANTS = {
     "attempt": "SELECT, INSERT, UPDATE",
     "callback": "SELECT, INSERT, UPDATE (times, last_received_at)",
     "receipt": "SELECT, INSERT, UPDATE (message_id, attempt_id)",
+    "inbound_message": "SELECT, INSERT",
     "decision": "SELECT, INSERT",
     "outbox": "SELECT, INSERT, DELETE",
 }

@@ -1,0 +1,31 @@
+"""Every identity and key that must be the same twice: built from ids and ISO dates, never from text people wrote."""
+
+import hashlib
+import json
+from typing import Any
+
+
+def notification_workflow(notification_id: str) -> str:
+    """Returns the workflow id of a notification."""
+    return f"notification/{notification_id}"
+
+
+def start_of(workflow_id: str) -> str:
+    """Returns the outbox key of a workflow's start: a workflow starts once."""
+    return f"start/{workflow_id}"
+
+
+def signal_of(workflow_id: str, cause: str) -> str:
+    """Returns the outbox key of a signal: one cause wakes a workflow once."""
+    return f"signal/{workflow_id}/{cause}"
+
+
+def request_hash(body: Any) -> bytes:
+    """Returns the SHA-256 of a request body in canonical JSON: the order of its keys does not matter."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(canonical.encode()).digest()
+
+
+def body_hash(body: bytes) -> bytes:
+    """Returns the SHA-256 of a callback's raw bytes, which recognises its repetitions."""
+    return hashlib.sha256(body).digest()

@@ -1,0 +1,139 @@
+"""A notification on its way: the plan made for it, the orders to deliver, and what came of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.reasons import Reason
+from domain.recipients import Channel
+from domain.status import Status
+
+
+class OnUnknown(StrEnum):
+    """What to do when nobody can say whether a message was accepted."""
+
+    PREFER_SILENCE = "prefer_silence"
+    PREFER_DUPLICATE = "prefer_duplicate"
+
+
+class Lane(StrEnum):
+    """How urgent a notification is; `LANES` gives the number that orders the outbox."""
+
+    CRITICAL = "critical"
+    TRANSACTIONAL = "transactional"
+    BULK = "bulk"
+
+
+LANES = {Lane.CRITICAL: 0, Lane.TRANSACTIONAL: 1, Lane.BULK: 2}
+
+
+class Outcome(StrEnum):
+    """How one attempt ended."""
+
+    ACCEPTED = "accepted"
+    NOT_SENT = "not_sent"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"  # nothing was attempted: cancelled, expired or suppressed at the last moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationInput:
+    """What the workflow of a notification starts with: ids and times, nothing personal."""
+
+    tenant_id: str
+    notification_id: str
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One channel to try, and when it counts as having worked.
+
+    Attributes:
+        within: Seconds to wait for `success` before the next hop; None waits for nothing.
+        quarantine: Seconds within which a receipt normally settles an uncertain attempt.
+        after_unknown: Whether the next hop may follow an outcome that stayed unknown.
+    """
+
+    index: int
+    channel: Channel
+    provider: str
+    account_id: str
+    address_id: str | None
+    locale: str
+    success: Status = Status.ACCEPTED
+    within: float | None = None
+    quarantine: float = 120.0
+    after_unknown: bool = False
+    max_attempts: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedHop:
+    """A channel that was asked for and cannot be tried, and why."""
+
+    channel: Channel
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a notification will be delivered: the hops in order, and those that were left out."""
+
+    hops: tuple[Hop, ...]
+    skipped: tuple[SkippedHop, ...] = ()
+    on_unknown: OnUnknown = OnUnknown.PREFER_SILENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Something the workflow decided, for the timeline; numbered so that it is recorded once."""
+
+    sequence: int
+    kind: str  # delayed | retry | fallback | skipped | doubt
+    reason: Reason
+    hop: int | None = None
+    until: datetime | None = None
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOrder:
+    """One attempt to make: of which notification, over which hop, with which number.
+
+    Attributes:
+        part: 0 for the message itself, 1 for the image that follows it.
+        possible_duplicate: An earlier attempt's outcome stayed unknown and the policy prefers a duplicate.
+        closes: Acceptance ends the notification; nothing waits for a receipt.
+    """
+
+    tenant_id: str
+    notification_id: str
+    hop: Hop
+    number: int
+    part: int = 0
+    possible_duplicate: bool = False
+    closes: bool = True
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What came of one order.
+
+    Attributes:
+        status: Where the message stands now, receipts that came early included.
+        retry_after: Seconds the provider asked to wait.
+        follow_up: An image is to follow as a message of its own.
+        at: When it was recorded.
+    """
+
+    outcome: Outcome
+    status: Status
+    at: datetime
+    reason: Reason | None = None
+    retry_after: float | None = None
+    follow_up: bool = False
+    message_id: str | None = None
