@@ -61,8 +61,8 @@ def normalise(text: str) -> str:
 def chain(locale: str | None, *, default: str | None = None) -> tuple[str, ...]:
     """Returns the locales in which a text is looked for, the closest first.
 
-    The tag is shortened from its end (`zh-Hant-TW`, `zh-Hant`, `zh`), then comes the tenant's default language in the same
-    way, then `default`.
+    The tag is shortened from its end (`zh-Hant-TW`, `zh-Hant`, `zh`), then comes the tenant's language in the same way,
+    then `default`.
 
     Args:
         locale: The recipient's locale, where it is known.

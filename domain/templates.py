@@ -84,7 +84,7 @@ def choose_part(parts: Sequence[Part], channel: Channel, locale_chain: Sequence[
 
 
 def publish(versions: Sequence[TemplateVersion], number: int) -> tuple[TemplateVersion, ...]:
-    """Returns the versions with `number` published and the one before superseded; an old version comes back the same way.
+    """Returns the versions with `number` published, the former superseded; old versions come back the same way.
 
     Raises:
         LookupError: There is no version of that number.

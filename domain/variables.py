@@ -87,7 +87,7 @@ def with_defaults(schema: Sequence[Variable], data: Mapping[str, Any]) -> dict[s
 
 
 def check_schema(schema: Sequence[Variable]) -> tuple[Fault, ...]:
-    """Returns what is wrong with a schema itself: bad names, names given twice, defaults or examples of another type."""
+    """Returns what is wrong with a schema itself: bad or repeated names, defaults or examples of another type."""
     faults: list[Fault] = []
     seen: set[str] = set()
     for index, variable in enumerate(schema):
