@@ -1,0 +1,110 @@
+"""The outbox: rows that a transaction leaves for the dispatcher, who starts or signals workflows from them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import outbox
+from domain import keys
+
+CHANNEL = "carillon_outbox"
+"""The NOTIFY channel that wakes dispatchers; it carries nothing, the rows are the truth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row on its way to Temporal."""
+
+    tenant_id: UUID
+    id: UUID
+    lane: int
+    kind: str  # start | signal
+    workflow_id: str
+    payload: Mapping[str, Any]
+    leases: int
+
+
+async def add_starts(connection: AsyncConnection, tenant_id: UUID, starts: Sequence[tuple[str, int, Any]]) -> None:
+    """Leaves the starts of workflows, as `(workflow id, lane, payload)`; a workflow that was started stays so."""
+    rows = [_row(tenant_id, lane, "start", name, keys.start_of(name), payload) for name, lane, payload in starts]
+    await connection.execute(insert(outbox).on_conflict_do_nothing(), rows)
+
+
+async def add_signal(
+    connection: AsyncConnection, tenant_id: UUID, workflow_id: str, *, signal: str, cause: str, arguments: Sequence[Any]
+) -> None:
+    """Leaves a signal; the same `cause` wakes a workflow once."""
+    payload = {"signal": signal, "arguments": list(arguments)}
+    row = _row(tenant_id, 0, "signal", workflow_id, keys.signal_of(workflow_id, cause), payload)
+    await connection.execute(insert(outbox).values(row).on_conflict_do_nothing())
+
+
+def _row(tenant_id: UUID, lane: int, kind: str, workflow_id: str, dedup_key: str, payload: Any) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "id": uuid_utils.compat.uuid7(),
+        "lane": lane,
+        "kind": kind,
+        "workflow_id": workflow_id,
+        "dedup_key": dedup_key,
+        "payload": payload,
+    }
+
+
+# Distinct (lane, tenant) pairs by skipping through the index, then the first free rows of each: the cost grows with the
+# number of tenants that wait, not with the length of anybody's line. Signals ride in lane 0.
+_LEASE = text("""
+WITH RECURSIVE line AS (
+    (SELECT lane, tenant_id FROM outbox ORDER BY lane, tenant_id LIMIT 1)
+    UNION ALL
+    SELECT following.lane, following.tenant_id FROM line CROSS JOIN LATERAL (
+        SELECT lane, tenant_id FROM outbox WHERE (outbox.lane, outbox.tenant_id) > (line.lane, line.tenant_id)
+        ORDER BY lane, tenant_id LIMIT 1
+    ) AS following
+), turn AS (
+    SELECT picked.tenant_id, picked.id, line.lane, row_number() OVER (PARTITION BY line.lane, line.tenant_id) AS place
+    FROM line CROSS JOIN LATERAL (
+        SELECT outbox.tenant_id, outbox.id FROM outbox
+        WHERE outbox.lane = line.lane AND outbox.tenant_id = line.tenant_id
+          AND (outbox.leased_until IS NULL OR outbox.leased_until < now())
+        ORDER BY outbox.id LIMIT :count FOR UPDATE SKIP LOCKED
+    ) AS picked
+), chosen AS (SELECT tenant_id, id FROM turn ORDER BY lane, place LIMIT :count)
+UPDATE outbox SET leased_until = now() + make_interval(secs => :seconds), leases = leases + 1
+FROM chosen WHERE outbox.tenant_id = chosen.tenant_id AND outbox.id = chosen.id
+RETURNING outbox.tenant_id, outbox.id, outbox.lane, outbox.kind, outbox.workflow_id, outbox.payload, outbox.leases
+""")
+
+
+async def lease(connection: AsyncConnection, *, count: int, seconds: float = 10.0) -> list[Entry]:
+    """Takes up to `count` free rows for `seconds`: urgent lanes first, tenants in turn within a lane."""
+    rows = await connection.execute(_LEASE, {"count": count, "seconds": seconds})
+    entries = [Entry(**row) for row in rows.mappings()]
+    return sorted(entries, key=lambda entry: (entry.lane, entry.id))
+
+
+async def done(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Removes rows that were handed over."""
+    statement = delete(outbox).where(outbox.c.tenant_id == bindparam("t"), outbox.c.id == bindparam("i"))
+    await connection.execute(statement, [{"t": entry.tenant_id, "i": entry.id} for entry in entries])
+
+
+async def release(connection: AsyncConnection, entries: Sequence[Entry], *, seconds: float) -> None:
+    """Puts rows back that could not be handed over, to be taken again after `seconds`."""
+    statement = text(
+        "UPDATE outbox SET leased_until = now() + make_interval(secs => :seconds) WHERE tenant_id = :t AND id = :i"
+    )
+    rows = [{"t": entry.tenant_id, "i": entry.id, "seconds": seconds} for entry in entries]
+    await connection.execute(statement, rows)
+
+
+async def line_length(connection: AsyncConnection, tenant_id: UUID, *, bound: int) -> int:
+    """Returns how many rows of a tenant wait, counted up to `bound`."""
+    waiting = select(outbox.c.id).where(outbox.c.tenant_id == tenant_id).limit(bound).subquery()
+    return int((await connection.execute(select(func.count()).select_from(waiting))).scalar_one())
