@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stack import processes
+from stack import guardian, processes
 
 _TETHER = Path(__file__).with_name("tether.py")
 _CHUNK = 65536
@@ -70,6 +70,7 @@ class Child:
             raise
         finally:
             os.close(write_end)
+        guardian.watch(process.pid, program.death_signal)
         return cls(process, program, asyncio.create_task(_copy_lines(read_end, write), name=f"output of {process.pid}"))
 
     @property

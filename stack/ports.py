@@ -27,18 +27,30 @@ def any_free() -> int:
 
 
 class Ports:
-    """Hands out ports, each once, the wanted one or the next free one."""
+    """Hands out ports, each once: the one of last time, the usual one, or the next free one.
 
-    def __init__(self) -> None:
-        self._taken: set[int] = set()
+    Args:
+        remembered: the ports of last time by name.
+    """
+
+    def __init__(self, remembered: dict[str, int] | None = None) -> None:
+        self.given: dict[str, int] = {}
         self.moved: dict[str, tuple[int, int]] = {}
+        self._remembered = remembered or {}
 
-    def claim(self, name: str, wanted: int) -> int:
-        """Returns `wanted` or the next free port after it, and remembers in `moved` that it is another one."""
-        for port in [*range(wanted, min(wanted + _TRIES, 65536)), any_free()]:
-            if port not in self._taken and is_free(port):
-                self._taken.add(port)
-                if port != wanted:
-                    self.moved[name] = (wanted, port)
+    def claim(self, name: str, usual: int) -> int:
+        """Returns a free port, and notes both in `moved` when it is not the usual one.
+
+        Raises:
+            OSError: a whole range is taken.
+        """
+        candidates: list[int] = [*range(usual, min(usual + _TRIES, 65536)), any_free()]
+        if name in self._remembered:
+            candidates.insert(0, self._remembered[name])
+        for port in candidates:
+            if port not in self.given.values() and is_free(port):
+                self.given[name] = port
+                if port != usual:
+                    self.moved[name] = (usual, port)
                 return port
-        raise OSError(f"no free port near {wanted} for {name}")
+        raise OSError(f"no free port near {usual} for {name}")

@@ -17,7 +17,7 @@ from stack.logs import PartLog
 from stack.postgres_binaries import Binaries
 from stack.postgres_cluster import SERVICE_USER, Cluster, cluster_of
 from stack.postgres_roles import DATABASE, ROLE, SUPERUSER, ensure_database
-from stack.problems import StackError
+from stack.problems import NotReadyError
 from stack.secret_file import Secrets, make
 
 _START_WITHIN = 60.0
@@ -89,7 +89,8 @@ class PostgresServer:
         """Starts the server and returns the address of the application's database once it answers.
 
         Raises:
-            StackError: there are no programs, or the server does not come up; the message says why.
+            StackError: there are no programs; the message says how to get them.
+            NotReadyError: the server does not come up.
         """
         binaries = await asyncio.to_thread(self.cluster.prepare)
         self.version = binaries.version
@@ -131,9 +132,9 @@ class PostgresServer:
             if child.ended is not None:
                 await child.wait()
                 reason = next((line for line in reversed(self.log.last) if "FATAL" in line), "no reason given")
-                raise StackError(f"PostgreSQL ended at once ({reason}); {self.log.file} says more.")
+                raise NotReadyError(f"PostgreSQL ended at once ({reason}); {self.log.file} says more.")
             if time.monotonic() > deadline:
-                raise StackError(f"PostgreSQL was not ready after {_START_WITHIN:.0f} s; {self.log.file} says more.")
+                raise NotReadyError(f"PostgreSQL was not ready after {_START_WITHIN:.0f} s; {self.log.file} says more.")
             await asyncio.sleep(_POLL)
 
 

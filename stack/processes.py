@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,5 +77,5 @@ def _identity_from_proc(pid: int) -> str | None:
 
 
 def _ps(pid: int, columns: str) -> str:
-    command = ["ps", "-o", columns, "-p", str(pid)]  # the path of ps differs between systems
+    command = [shutil.which("ps") or "ps", "-o", columns, "-p", str(pid)]
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()

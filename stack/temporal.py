@@ -8,7 +8,7 @@ from pathlib import Path
 from stack import ports, temporal_binary
 from stack.child import Child, Program
 from stack.logs import PartLog, say
-from stack.problems import StackError
+from stack.problems import NotReadyError
 
 DEFAULT_PORT = 7233
 DEFAULT_UI_PORT = 8233
@@ -69,7 +69,8 @@ class TemporalServer:
         """Starts the server and returns its address once it answers and knows our search attributes.
 
         Raises:
-            StackError: there is no program, or the server does not come up; the message says why.
+            StackError: there is no program; the message says how to get it.
+            NotReadyError: the server does not come up.
         """
         self._program = self._program or await temporal_binary.locate(say)
         self.version = self.version or await asyncio.to_thread(temporal_binary.version_of, self._program)
@@ -105,11 +106,11 @@ class TemporalServer:
         while not await prepare(self.address, self._namespace):
             if child.ended is not None:
                 await child.wait()
-                raise StackError(
+                raise NotReadyError(
                     f"Temporal ended at once ({' '.join(self.log.last)[-300:]}); {self.log.file} says more."
                 )
             if time.monotonic() > deadline:
-                raise StackError(f"Temporal was not ready after {_START_WITHIN:.0f} s; {self.log.file} says more.")
+                raise NotReadyError(f"Temporal was not ready after {_START_WITHIN:.0f} s; {self.log.file} says more.")
             await asyncio.sleep(_POLL)
 
 

@@ -30,6 +30,15 @@ async def prepare(address: str, namespace: str) -> bool:
     return True
 
 
+async def answers(address: str) -> bool:
+    """Tells whether a Temporal server answers at this address now."""
+    try:
+        client = await Client.connect(address)
+        return await client.service_client.check_health()
+    except (RPCError, RuntimeError):
+        return False
+
+
 async def ask(address: str, namespace: str, task_queue: str) -> Facts | None:
     """Returns what the server says, None when it does not answer or has no such namespace."""
     try:

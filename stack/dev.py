@@ -1,0 +1,63 @@
+"""`carillon dev …`: what a developer of Carillon runs; the Makefile calls these."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stack.problems import StackError
+
+ROOT = Path(__file__).resolve().parent.parent
+_LEAST_COVERAGE = 90
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+dev = typer.Typer(help="What a developer of Carillon runs.", no_args_is_help=True)
+
+
+@dev.command("test", context_settings=_PASS_ON)
+def run_tests(
+    context: typer.Context,
+    *,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out the slow ones, and coverage.")] = False,
+) -> None:
+    """Runs the tests; further arguments go to pytest."""
+    _need_checkout()
+    command = [sys.executable, "-m", "pytest", "-n", "2"]
+    if fast:
+        command += ["-m", "not slow"]
+    elif not context.args:  # a chosen part of the tests cannot cover everything
+        command += ["--cov", "--cov-report=term:skip-covered", f"--cov-fail-under={_LEAST_COVERAGE}"]
+    _run([*command, *context.args])
+
+
+@dev.command()
+def check() -> None:
+    """Runs linters, types, layers, secrets, migrations and contracts, all of them, and shows a table."""
+    from stack.checks import run_all  # noqa: PLC0415 - a table library, needed here alone
+
+    _need_checkout()
+    raise typer.Exit(run_all(ROOT))
+
+
+@dev.command()
+def lock() -> None:
+    """Resolves the dependencies again and writes requirements.lock, which names no address."""
+    _need_checkout()
+    uv = str(ROOT / ".boot" / "bin" / "uv")
+    _run([uv, "lock", "--upgrade"], keep_going=True)
+    _run([uv, "export", "--quiet", "--no-header", "--no-emit-project", "--all-groups", "-o", "requirements.lock"])
+
+
+def _run(command: list[str], *, keep_going: bool = False) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    status = subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
+    if status or not keep_going:
+        raise typer.Exit(status)
+
+
+def _need_checkout() -> None:
+    if not (ROOT / "pyproject.toml").is_file():
+        raise StackError("This command needs a checkout of Carillon; clone it and run 'make setup' there.")
