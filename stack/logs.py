@@ -12,11 +12,15 @@ _REMEMBERED = 30
 
 
 class PartLog:
-    """Takes the lines of one part; keeps the last ones at hand for a message about its end."""
+    """Takes the lines of one part; keeps the last ones at hand for a message about its end.
+
+    While it is `muted` its lines go to the file alone.
+    """
 
     def __init__(self, file: Path, *, prefix: str = "", terminal: TextIO | None = None) -> None:
         self.file = file
         self.last: deque[str] = deque(maxlen=_REMEMBERED)
+        self.muted = False
         self._prefix = prefix
         self._terminal = terminal
         self._open: TextIO | None = None
@@ -31,7 +35,7 @@ class PartLog:
         if self._open.tell() > _LARGEST_FILE:
             self.close()
             self.file.replace(self.file.with_name(self.file.name + ".1"))
-        if self._terminal is not None:
+        if self._terminal is not None and not self.muted:
             print(f"{self._prefix}{line}", file=self._terminal, flush=True)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from stack import postgres_binaries, temporal_binary
 from stack.finding import Finding
 from stack.home import Home
 from stack.postgres_cluster import cluster_of
+from stack.probes import plain
 from stack.problems import StackError
 from stack.secret_file import load_or_make
 
@@ -37,7 +38,7 @@ async def skew(dsn: str | None) -> float:
     if dsn is None:
         raise StackError("the database's address is unknown here")
     try:
-        connection = await asyncpg.connect(dsn, timeout=5)
+        connection = await asyncpg.connect(plain(dsn), timeout=5)
     except asyncpg.PostgresError as problem:
         raise StackError(f"the database refuses the connection ({problem})") from problem
     try:

@@ -13,6 +13,7 @@ from stack.layout import Layout
 from stack.logs import LogBook
 from stack.ports import LOOPBACK
 from stack.postgres import PostgresServer
+from stack.schema import is_newest
 from stack.secret_file import Secrets
 from stack.service import Elsewhere, OneOff, ProcessService
 from stack.supervisor import Supervisor
@@ -37,19 +38,14 @@ class Parts:
         supervisor.add(self._database(), stop_within=2.0)
         supervisor.add(self._temporal(), stop_within=2.5)
         supervisor.add(self._sandbox(), stop_within=1.5)
-        migrate = OneOff(
-            MIGRATE,
-            command=_command("migrate"),
-            environment=self._environment,
-            directory=self._home.path,
-            log=self._logs.of(MIGRATE),
-        )
-        supervisor.add(migrate, needs=[POSTGRES])
-        needs = [MIGRATE, TEMPORAL, SANDBOX, POSTGRES]
+        supervisor.add(self._migrations(), needs=[POSTGRES])
         api = self._process(API, API, self._layout.api, "/readyz", self._environment)
-        supervisor.add(api, needs=needs, stop_within=4.5)
-        for number, port in enumerate(self._layout.workers, start=1):
-            supervisor.add(self._worker(number, port), needs=needs, stop_within=4.5)
+        for service in [
+            api,
+            *(self._worker(number, port) for number, port in enumerate(self._layout.workers, start=1)),
+        ]:
+            needs = [POSTGRES, MIGRATE, TEMPORAL]
+            supervisor.add(service, needs=needs, outlived_by=[SANDBOX], stop_within=4.5)
 
     def _database(self) -> PostgresServer | Elsewhere:
         dsn = os.environ.get("CARILLON_DATABASE_URL")
@@ -82,6 +78,16 @@ class Parts:
             answers=_prepared(address, namespace),
             otherwise=f"No Temporal (namespace {namespace!r}) is at {address}; start it, or unset TEMPORAL_ADDRESS.",
             log=self._logs.of(TEMPORAL),
+        )
+
+    def _migrations(self) -> OneOff:
+        return OneOff(
+            MIGRATE,
+            command=_command(MIGRATE),
+            environment=self._environment,
+            directory=self._home.path,
+            log=self._logs.of(MIGRATE),
+            done=lambda: is_newest(self._environment()["CARILLON_DATABASE_URL"]),
         )
 
     def _sandbox(self) -> ProcessService:

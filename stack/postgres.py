@@ -97,7 +97,9 @@ class PostgresServer:
         if await asyncio.to_thread(self.cluster.end_predecessor):
             self.log.write("ended the server that a killed instance had left")
         password = self._secrets.postgres_superuser_password
+        self.log.muted = True
         await self.cluster.make_files(binaries, password, self.log, durable=self._durable)
+        self.log.muted = False
         self._port = self._port or self._choose_port()
         self.child = await Child.start(self.cluster.program(self._command(binaries)), self.log.write)
         try:

@@ -43,7 +43,7 @@ async def database_answers(dsn: str, within: float = 3.0) -> bool:
     import asyncpg  # noqa: PLC0415 - loaded here, so that commands that need no database start fast
 
     try:
-        connection = await asyncpg.connect(dsn, timeout=within)
+        connection = await asyncpg.connect(plain(dsn), timeout=within)
     except (OSError, TimeoutError, asyncpg.PostgresError):
         return False
     try:
@@ -52,6 +52,12 @@ async def database_answers(dsn: str, within: float = 3.0) -> bool:
         return False
     finally:
         await connection.close()
+
+
+def plain(dsn: str) -> str:
+    """Returns a database address as drivers take it, without the name of the driver."""
+    scheme, separator, rest = dsn.partition("://")
+    return f"{scheme.partition('+')[0]}{separator}{rest}"
 
 
 async def _exchange(host: str, port: int, request: bytes) -> bytes:

@@ -98,7 +98,11 @@ class ProcessService:
 
 
 class OneOff:
-    """A command that runs once, before others may start."""
+    """A command that runs once, before others may start.
+
+    Args:
+        done: tells whether there is nothing to do, which saves starting the command.
+    """
 
     def __init__(
         self,
@@ -108,10 +112,12 @@ class OneOff:
         environment: Callable[[], Mapping[str, str]],
         directory: Path,
         log: PartLog,
+        done: Callable[[], Awaitable[bool]],
     ) -> None:
         self.name = name
         self.version = ""
         self.address = ""
+        self._done = done
         self.log = log
         self.child: Child | None = None
         self._command = command
@@ -124,6 +130,8 @@ class OneOff:
         Raises:
             StackError: it failed.
         """
+        if await self._done():
+            return
         program = Program(command=self._command, environment=self._environment(), directory=self._directory)
         self.child = await Child.start(program, self.log.write)
         try:

@@ -116,12 +116,16 @@ class Supervisor:
         self._stable_after = stable_after
         self._keepers: dict[str, Keeper] = {}
         self._needs: dict[str, frozenset[str]] = {}
+        self._outlived_by: dict[str, frozenset[str]] = {}
         self._budgets: dict[str, float] = {}
 
-    def add(self, service: Service, *, needs: Iterable[str] = (), stop_within: float = 2.0) -> None:
-        """Adds a service that starts after those it needs, and stops before them."""
+    def add(
+        self, service: Service, *, needs: Iterable[str] = (), outlived_by: Iterable[str] = (), stop_within: float = 2.0
+    ) -> None:
+        """Adds a service that starts after those it needs, and stops before them and before those that outlive it."""
         self._keepers[service.name] = Keeper(service, self._tell, stable_after=self._stable_after)
         self._needs[service.name] = frozenset(needs)
+        self._outlived_by[service.name] = frozenset(outlived_by) | self._needs[service.name]
         self._budgets[service.name] = stop_within
 
     async def start(self) -> None:
@@ -148,12 +152,12 @@ class Supervisor:
             await asyncio.gather(*starts, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Stops all services, each after those that need it."""
+        """Stops all services, each after those that it outlives."""
         stopped = {name: asyncio.Event() for name in self._keepers}
 
         async def stop_one(name: str) -> None:
-            for other, needs in self._needs.items():
-                if name in needs:
+            for other, outlived_by in self._outlived_by.items():
+                if name in outlived_by:
                     await stopped[other].wait()
             await self._keepers[name].stop(self._budgets[name])
             stopped[name].set()
