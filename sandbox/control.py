@@ -61,6 +61,14 @@ class ReviewBody(BaseModel):
     reason: str | None = None
 
 
+class ReadBody(BaseModel):
+    """The body of `POST /_sandbox/read`: the outbound message a user opens now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """Serves the control plane and the journal."""
@@ -82,6 +90,7 @@ class Control:
             ("DELETE", "/_sandbox/behaviour", self._behave),
             ("GET", "/_sandbox/magic", self._magic),
             ("POST", "/_sandbox/inbound", self._inbound),
+            ("POST", "/_sandbox/read", self._read),
             ("GET", "/_sandbox/templates", self._templates),
             ("POST", "/_sandbox/templates/{id}/review", self._review),
             ("GET", "/_sandbox/certificate", self._certificate),
@@ -154,6 +163,14 @@ class Control:
 
     async def _inbound(self, request: Request) -> Response:
         return JSONResponse(await self.platform.act(Act.model_validate(await _json(request))))
+
+    async def _read(self, request: Request) -> Response:
+        read = ReadBody.model_validate(await _json(request))
+        message = self.platform.world.messages.get(read.message)
+        if message is None or not message.outbound:
+            return _missing("outbound message")
+        await self.platform.read(message)
+        return JSONResponse({"id": message.wamid, "status": message.status})
 
     async def _templates(self, _: Request) -> Response:
         return JSONResponse({"templates": [asdict(template) for template in self.platform.world.templates.values()]})

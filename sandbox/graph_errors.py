@@ -127,8 +127,8 @@ def unknown_object(object_id: str, method: str) -> GraphError:
         kind="GraphMethodException",
         message=(
             f"Unsupported {method.lower()} request. Object with ID '{object_id}' does not exist, cannot be loaded "
-            "due to missing permissions, or does not support this operation. Please read the Graph API documentation at "
-            "https://developers.facebook.com/docs/graph-api"
+            "due to missing permissions, or does not support this operation. Please read the Graph API documentation "
+            "at https://developers.facebook.com/docs/graph-api"
         ),
     )
 

@@ -31,6 +31,7 @@ from sandbox.mailbox import Mailbox
 from sandbox.mailroom import MailRoom
 from sandbox.media import MediaStore
 from sandbox.messages import Messages
+from sandbox.pages import Pages
 from sandbox.receipts import Receipts
 from sandbox.restore import restore
 from sandbox.whatsapp import Platform
@@ -117,6 +118,7 @@ class Sandbox:
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         Control(platform=self.platform, certificate=certificate).mount(app)
         MailRoom(mailbox=self.mailbox).mount(app)
+        Pages(platform=self.platform, mailbox=self.mailbox).mount(app)
         GraphApi(platform=self.platform, messages=Messages(platform=self.platform)).mount(app)
         return app
 
@@ -149,6 +151,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
         timeout_graceful_shutdown=_STOP_WITHIN,
         backlog=_BACKLOG,
         server_header=False,
+        proxy_headers=False,
     )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from sandbox import envelopes
 from sandbox.behaviour import Effect
 from sandbox.callbacks import Callback, Callbacks
-from sandbox.director import Director
+from sandbox.director import ORDINARY, Director
 from sandbox.identifiers import phone, wamid
 from sandbox.inbound import Act, ImpossibleError, choices_of, message_of
 from sandbox.journal import Journal
 from sandbox.media import MediaStore
-from sandbox.receipts import Receipts, plan
+from sandbox.receipts import Milestone, Receipts, plan
 from sandbox.sends import Send
 from sandbox.world import Message, Number, Template, World
 
@@ -94,6 +94,10 @@ class Platform:
         self.world.last_inbound[number.id, user] = time.time()
         taken = [await self.report_inbound(entry) for _ in range(act.copies)]
         return {"id": message["id"], "message": message, "callback": taken[-1]}
+
+    async def read(self, message: Message) -> None:
+        """Lets the user read an outbound message now."""
+        await self.receipts.at_once(message, [Milestone(status="read", after=0)], ORDINARY)
 
     async def report_inbound(self, entry: Json) -> str:
         """Posts the callback of an inbound message; tells `taken`, `failed` (tried again later) or `nowhere`."""
