@@ -1,0 +1,138 @@
+"""Who asks: an API key of a tenant, or the operator who stands above tenants."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+
+from api import credentials
+from api.problem_types import Kind
+from api.problems import Problem
+from api.scopes import Scope
+from api.services import Services, ServicesOf
+from db import keys
+from db.keys import KeyHolder
+
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="bearer", bearerFormat="car_…", description="An API key of a tenant."
+)
+_SITE_KEY = APIKeyHeader(
+    name="X-Site-Key", auto_error=False, scheme_name="siteKey", description="The same API key, for sites that use it."
+)
+_OPERATOR = HTTPBearer(
+    auto_error=False, scheme_name="operator", description="The operator key, for what stands above tenants."
+)
+
+_TOUCH_EVERY = timedelta(minutes=1)
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="carillon"'}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The API key behind a request.
+
+    Attributes:
+        tenant_id: The tenant whose rows the request may see.
+        key_id: The key.
+        scopes: What the key may do.
+        actor: How the audit trail names the key.
+    """
+
+    tenant_id: UUID
+    key_id: UUID
+    scopes: frozenset[str]
+    actor: str
+
+    def may(self, scope: str) -> bool:
+        """Tells whether the key holds `scope`."""
+        return Scope.EVERYTHING in self.scopes or scope in self.scopes
+
+
+def needs(scope: Scope | str) -> Any:
+    """Returns the dependency that gives the `Principal` of a request whose key holds `scope`.
+
+    Use it as `Annotated[Principal, needs("notifications:send")]`.
+    """
+    return Security(_authorised, scopes=[Scope(scope).value])
+
+
+async def _authorised(
+    services: ServicesOf,
+    wanted: SecurityScopes,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    site_key: Annotated[str | None, Depends(_SITE_KEY)],
+) -> Principal:
+    holder = await _holder(services, bearer.credentials if bearer else site_key)
+    if holder.tenant_state != "active":
+        raise Problem(Kind.TENANT_SUSPENDED, "This tenant is suspended; ask the operator to activate it.")
+    principal = Principal(
+        tenant_id=holder.tenant_id,
+        key_id=holder.id,
+        scopes=frozenset(holder.scopes),
+        actor=f"key:{holder.name} ({holder.id})",
+    )
+    for scope in wanted.scopes:
+        if not principal.may(scope):
+            detail = f"The key {holder.name!r} does not hold the scope {scope!r}; use one that does."
+            raise Problem(Kind.MISSING_SCOPE, detail, required_scope=scope)
+    _touch(services, holder)
+    return principal
+
+
+async def operator(
+    services: ServicesOf, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_OPERATOR)]
+) -> str:
+    """Returns the actor of a request with the operator key, and refuses every other."""
+    expected = services.settings.operator_key.get_secret_value().encode()
+    given = bearer.credentials.encode() if bearer else b""
+    if not expected or not hmac.compare_digest(expected, given):
+        raise Problem(
+            Kind.UNAUTHENTICATED, "This needs the operator key as `Authorization: Bearer`.", headers=_CHALLENGE
+        )
+    return "operator"
+
+
+OperatorOf = Annotated[str, Depends(operator)]
+
+
+async def _holder(services: Services, given: str | None) -> KeyHolder:
+    if not given:
+        raise _unauthenticated("No key was given; send `Authorization: Bearer <key>` or `X-Site-Key: <key>`.")
+    credential = credentials.parse(given.strip())
+    if credential is not None:
+        async with services.database.system() as connection:
+            candidates = await keys.by_prefix(connection, credential.prefix)
+        for candidate in candidates:
+            if credential.matches(candidate.digest, services.key_ring):
+                return _usable(services, candidate)
+    raise _unauthenticated("The key is not valid; check it, or create a new one.")
+
+
+def _usable(services: Services, holder: KeyHolder) -> KeyHolder:
+    if holder.revoked_at is not None:
+        raise _unauthenticated("The key was revoked; use another one.")
+    if holder.expires_at is not None and holder.expires_at <= services.now():
+        raise _unauthenticated("The key has expired; create a new one.")
+    return holder
+
+
+def _unauthenticated(detail: str) -> Problem:
+    return Problem(Kind.UNAUTHENTICATED, detail, headers=_CHALLENGE)
+
+
+def _touch(services: Services, holder: KeyHolder) -> None:
+    now = services.now()
+    last = max(filter(None, (holder.last_used_at, services.keys_touched.get(holder.id))), default=None)
+    if last is not None and now - last < _TOUCH_EVERY:
+        return
+    services.keys_touched[holder.id] = now
+    services.background.start("key.touch", _record_use(services, holder))
+
+
+async def _record_use(services: Services, holder: KeyHolder) -> None:
+    async with services.database.tenant(holder.tenant_id) as connection:
+        await keys.touch(connection, holder.tenant_id, holder.id, at=services.now())

@@ -1,0 +1,62 @@
+"""What all wire models share."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    Strict,
+    StringConstraints,
+)
+
+
+class Body(BaseModel):
+    """A request body: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Shown(BaseModel):
+    """A response body, built from attributes or by keyword."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+def _plain(value: Any) -> Any:
+    """Returns `value` with every `Decimal` as a JSON number."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value.adjusted() < 18 else float(value)  # noqa: PLR2004 - what 64 bits hold
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+JsonObject = Annotated[dict[str, Any], PlainSerializer(_plain, when_used="json")]
+"""Any JSON object; numbers with a fraction arrive as `Decimal` and leave as numbers."""
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A point in time with its offset, as UTC."""
+
+Flag = Annotated[bool, Strict()]
+"""`true` or `false`; neither 1 nor "yes"."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""A short text that people read, such as a name."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/+-]*$", max_length=128)]
+"""A name that programs use."""
+
+Whole = Annotated[int, Strict(), Field(ge=-(2**31), le=2**31 - 1)]
+"""An integer that PostgreSQL's `integer` holds."""

@@ -1,0 +1,19 @@
+"""What an API key may be allowed to do."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """A permission of an API key; `*` stands for all of them."""
+
+    EVERYTHING = "*"
+    NOTIFICATIONS_SEND = "notifications:send"
+    NOTIFICATIONS_READ = "notifications:read"
+    TEMPLATES_WRITE = "templates:write"
+    TEMPLATES_READ = "templates:read"
+    RECIPIENTS_WRITE = "recipients:write"
+    RECIPIENTS_READ = "recipients:read"
+    ACCOUNTS_WRITE = "accounts:write"
+    ACCOUNTS_READ = "accounts:read"
+    KEYS_WRITE = "keys:write"
+    AUDIT_READ = "audit:read"

@@ -1,0 +1,14 @@
+"""The groups of operations, in the order in which the documentation shows them."""
+
+TAGS = [
+    {"name": "Notifications", "description": "What must reach whom: accept, find, cancel, send again."},
+    {"name": "Templates", "description": "What is said: immutable versions per channel and locale."},
+    {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
+    {"name": "Uploads", "description": "Files that notifications carry."},
+    {"name": "Accounts", "description": "Through whom it goes: accounts at providers, with sealed configuration."},
+    {"name": "Keys", "description": "API keys of the tenant and what each may do."},
+    {"name": "Audit", "description": "Who changed what, and when."},
+    {"name": "Callbacks", "description": "Where providers report; each request is authenticated by its signature."},
+    {"name": "Tenants", "description": "For the operator: who may use this installation."},
+    {"name": "Process", "description": "For machines that watch this one."},
+]

@@ -1,0 +1,25 @@
+"""Which failures of the database mean that it cannot be used at the moment."""
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError as DatabaseError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+__all__ = ["FAILURES", "DatabaseError", "is_unavailable"]
+
+_UNAVAILABLE: tuple[type[Exception], ...] = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+FAILURES: tuple[type[Exception], ...] = (DatabaseError, *_UNAVAILABLE)
+"""Everything that using the database can raise; the driver raises some by itself when it cannot connect."""
+
+# Classes of SQLSTATE: connection lost, out of resources, operator intervention (shutdown, restart), I/O error.
+_UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Tells whether a later request may succeed: the server is away, restarting, or has no connection free."""
+    if isinstance(error, (PoolExhausted, *_UNAVAILABLE)):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state.startswith(_UNAVAILABLE_CLASSES)
