@@ -43,6 +43,7 @@ class Child:
         self._process = process
         self._program = program
         self._output = output
+        self._group_ended = False
 
     @classmethod
     async def start(cls, program: Program, write: Callable[[str], None]) -> "Child":
@@ -79,8 +80,11 @@ class Child:
         return self._process.returncode
 
     async def wait(self) -> int:
-        """Waits for the end, reads what was still printed, and returns the exit status."""
+        """Waits for the end, ends what is left of its group, reads what was still printed, returns the exit status."""
         status = await self._process.wait()
+        if not self._group_ended:  # once, and at once: later the number may be another group's
+            self._group_ended = True
+            processes.send_signal(self.pid, signal.SIGKILL, group=True)
         await self._drain()
         return status
 
@@ -93,9 +97,7 @@ class Child:
                     await self._process.wait()
             except TimeoutError:
                 processes.send_signal(self.pid, signal.SIGKILL, group=True)
-        status = await self.wait()
-        processes.send_signal(self.pid, signal.SIGKILL, group=True)  # whatever it left behind in its group
-        return status
+        return await self.wait()
 
     async def _drain(self) -> None:
         _, unfinished = await asyncio.wait({self._output}, timeout=_DRAIN)

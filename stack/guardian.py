@@ -22,6 +22,12 @@ class Guardian:
             self._process.stdin.write(f"{pid} {death_signal} {processes.identity(pid)}\n")
             self._process.stdin.flush()
 
+    def close(self) -> None:
+        """Lets go of the helper, which ends what it watches and then itself, and waits for it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+
 
 def watch(pid: int, death_signal: int) -> None:
     """Has a child ended with this process where the kernel does not see to it."""

@@ -17,8 +17,11 @@ class PartLog:
     While it is `muted` its lines go to the file alone.
     """
 
-    def __init__(self, file: Path, *, prefix: str = "", terminal: TextIO | None = None) -> None:
+    def __init__(
+        self, file: Path, *, prefix: str = "", terminal: TextIO | None = None, largest: int = _LARGEST_FILE
+    ) -> None:
         self.file = file
+        self._largest = largest
         self.last: deque[str] = deque(maxlen=_REMEMBERED)
         self.muted = False
         self._prefix = prefix
@@ -32,7 +35,7 @@ class PartLog:
             self._open = open(self.file, "a", encoding="utf-8", opener=_private)  # noqa: SIM115 - see `_private`
         self._open.write(line + "\n")
         self._open.flush()
-        if self._open.tell() > _LARGEST_FILE:
+        if self._open.tell() > self._largest:
             self.close()
             self.file.replace(self.file.with_name(self.file.name + ".1"))
         if self._terminal is not None and not self.muted:
