@@ -107,6 +107,7 @@ class DeliveryOrder:
         part: 0 for the message itself, 1 for the image that follows it.
         possible_duplicate: An earlier attempt's outcome stayed unknown and the policy prefers a duplicate.
         closes: Acceptance ends the notification; nothing waits for a receipt.
+        awaits_doubt: An unknown outcome is waited out, because the policy goes on after it.
     """
 
     tenant_id: str
@@ -116,6 +117,40 @@ class DeliveryOrder:
     part: int = 0
     possible_duplicate: bool = False
     closes: bool = True
+    awaits_doubt: bool = False
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """What is to be recorded of a finished attempt; everything in it may be recorded again without harm."""
+
+    tenant_id: str
+    notification_id: str
+    message_id: str
+    attempt_id: str
+    outcome: Outcome
+    at: datetime
+    part: int = 0
+    provider: str = ""
+    provider_message_id: str | None = None
+    error_code: str | None = None
+    provider_code: str | None = None
+    detail: str | None = None
+    retry_after: float | None = None
+    snapshot_hash: str | None = None
+    closes: bool = False
+    awaited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a notification ends, and the decisions that were not recorded on the way."""
+
+    tenant_id: str
+    notification_id: str
+    status: Status
+    reason: Reason | None = None
     decisions: tuple[Decision, ...] = ()
 
 
@@ -128,6 +163,7 @@ class Delivered:
         retry_after: Seconds the provider asked to wait.
         follow_up: An image is to follow as a message of its own.
         at: When it was recorded.
+        unrecorded: The outcome is known but the database did not take it; the workflow records it.
     """
 
     outcome: Outcome
@@ -137,3 +173,4 @@ class Delivered:
     retry_after: float | None = None
     follow_up: bool = False
     message_id: str | None = None
+    unrecorded: AttemptRecord | None = None

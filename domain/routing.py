@@ -12,6 +12,7 @@ FIRST_BACKOFF = 2.0
 BACKOFF_FACTOR = 3.0
 LONGEST_BACKOFF = 600.0
 LONGEST_RETRY_AFTER = 3600.0
+FOLLOW_UP_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class HopProgress:
     status: Status = Status.QUEUED
     doubtful: bool = False
     follow_up: Delivered | None = None
+    follow_up_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Send:
     part: int = 0
     possible_duplicate: bool = False
     closes: bool = True
+    awaits_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ def decide(plan: Plan, progress: Progress, now: datetime, expires_at: datetime |
         return _end(progress, Status.EXPIRED, Reason.EXPIRED)
     if state.last is None:
         return _send(plan, hop, state)
-    return _after_attempt(plan, progress, hop, state.last, now)
+    return _no_later_than(expires_at, _after_attempt(plan, progress, hop, state.last, now))
 
 
 def backoff(identity: str, number: int, retry_after: float | None) -> timedelta:
@@ -117,6 +120,12 @@ def backoff(identity: str, number: int, retry_after: float | None) -> timedelta:
     fraction = hashlib.sha256(f"{identity}/{number}".encode()).digest()[0] / 255
     asked = min(retry_after or 0.0, LONGEST_RETRY_AFTER)
     return timedelta(seconds=max(seconds, asked) * (1 + fraction / 4))
+
+
+def _no_later_than(expires_at: datetime | None, step: Step) -> Step:
+    if isinstance(step, Wait) and expires_at is not None:
+        return replace(step, until=min(step.until, expires_at))
+    return step
 
 
 def _was_handed_over(state: HopProgress) -> bool:
@@ -141,8 +150,22 @@ def _after_attempt(plan: Plan, progress: Progress, hop: Hop, last: Delivered, no
 
 
 def _send(plan: Plan, hop: Hop, state: HopProgress, *, possible_duplicate: bool = False) -> Send:
-    closes = not _waits(plan, hop)
-    return Send(hop=hop, number=state.attempts + 1, possible_duplicate=possible_duplicate, closes=closes)
+    number = state.attempts + 1
+    return Send(
+        hop=hop,
+        number=number,
+        possible_duplicate=possible_duplicate,
+        closes=not _waits(plan, hop),
+        awaits_doubt=_resends(plan, hop, number) or _goes_on(plan, hop),
+    )
+
+
+def _resends(plan: Plan, hop: Hop, attempts: int) -> bool:
+    return plan.on_unknown is OnUnknown.PREFER_DUPLICATE and attempts < hop.max_attempts
+
+
+def _goes_on(plan: Plan, hop: Hop) -> bool:
+    return hop.after_unknown and hop.index + 1 < len(plan.hops)
 
 
 def _waits(plan: Plan, hop: Hop) -> bool:
@@ -153,8 +176,8 @@ def _waits(plan: Plan, hop: Hop) -> bool:
 def _after_acceptance(plan: Plan, progress: Progress, hop: Hop, now: datetime) -> Step:
     state = progress.hop(progress.current)
     last = state.last
-    if last is not None and last.follow_up and state.follow_up is None and not progress.cancelled:
-        return Send(hop=hop, number=1, part=1, closes=not _waits(plan, hop))
+    if last is not None and last.follow_up and not progress.cancelled and (step := _follow_up(plan, hop, state, now)):
+        return step
     if state.status.reaches(hop.success):
         return Finish(status=state.status)
     if state.status.is_failure:
@@ -166,6 +189,17 @@ def _after_acceptance(plan: Plan, progress: Progress, hop: Hop, now: datetime) -
     if now < deadline:
         return Wait(until=deadline, reason=Reason.NOT_CONFIRMED_IN_TIME, hop=hop)
     return NextHop(reason=Reason.NOT_CONFIRMED_IN_TIME, hop=hop)
+
+
+def _follow_up(plan: Plan, hop: Hop, state: HopProgress, now: datetime) -> Step | None:
+    """Returns the step for the image that follows a message, or None when that is over; doubt is left alone."""
+    if state.follow_up is not None:
+        if state.follow_up.outcome is not Outcome.NOT_SENT or state.follow_up_attempts >= FOLLOW_UP_ATTEMPTS:
+            return None
+        pause = backoff(state.follow_up.message_id or "", state.follow_up_attempts, state.follow_up.retry_after)
+        if now < (due := state.follow_up.at + pause):
+            return Wait(until=due, reason=Reason.RETRY_LATER, hop=hop)
+    return Send(hop=hop, number=state.follow_up_attempts + 1, part=1, closes=not _waits(plan, hop))
 
 
 def _after_stop(plan: Plan, progress: Progress, last: Delivered) -> Step:
@@ -188,9 +222,8 @@ def _after_not_sent(plan: Plan, progress: Progress, hop: Hop, last: Delivered, n
 
 def _after_unknown(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     state = progress.hop(progress.current)
-    resend = plan.on_unknown is OnUnknown.PREFER_DUPLICATE and state.attempts < hop.max_attempts
-    goes_on = hop.after_unknown and hop.index + 1 < len(plan.hops)
-    if not (resend or goes_on):
+    resend = _resends(plan, hop, state.attempts)
+    if not (resend or _goes_on(plan, hop)):
         return _give_up_in_doubt(progress)
     settled_by = last.at + timedelta(seconds=hop.quarantine)
     if now < settled_by:

@@ -1,5 +1,6 @@
 """How the status of a message advances: a monotone merge, so that order and repetition of receipts do not matter."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -60,3 +61,20 @@ def advance(current: Status, news: Status) -> Status:
     A late `sent` does not undo `delivered`, `read` implies `delivered`, and a `delivered` after `failed` wins.
     """
     return news if _RANK[news] > _RANK[current] else current
+
+
+def summarise(statuses: Iterable[Status]) -> Status:
+    """Returns where a notification stands whose messages have these statuses.
+
+    What any message achieved counts; else doubt; and only when every message failed, the last failure.
+    """
+    result = Status.QUEUED
+    failure: Status | None = None
+    for status in statuses:
+        if status.is_failure:
+            failure = status
+        else:
+            result = advance(result, status)
+    if result is Status.QUEUED and failure is not None:
+        return failure
+    return result

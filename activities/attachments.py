@@ -1,0 +1,48 @@
+"""Loads attachments: uploads from the database, links by one guarded download each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from providers.downloads import Downloads
+
+from db import uploads
+from db.session import Database
+from domain.content import Attachment
+from domain.errors import MediaRefused
+
+LARGEST_TOTAL = 20 * 1024 * 1024
+"""Bytes that all attachments of one mail may have together; larger mails are refused by most receivers."""
+
+
+class Attachments:
+    """Loads the files of a message."""
+
+    def __init__(self, database: Database, downloads: Downloads) -> None:
+        self._database = database
+        self._downloads = downloads
+
+    async def load(self, tenant_id: UUID, wanted: Sequence[Mapping[str, Any]]) -> tuple[Attachment, ...]:
+        """Returns the files in order.
+
+        Raises:
+            MediaRefused: One is missing, too large, or its link must not be followed.
+            Unavailable: A link cannot be fetched at the moment.
+        """
+        loaded = [await self._one(tenant_id, item) for item in wanted]
+        if sum(len(item.body) for item in loaded) > LARGEST_TOTAL:
+            raise MediaRefused(f"the attachments are larger than {LARGEST_TOTAL // 2**20} MiB together")
+        return tuple(loaded)
+
+    async def _one(self, tenant_id: UUID, item: Mapping[str, Any]) -> Attachment:
+        if upload_id := item.get("upload_id"):
+            async with self._database.tenant(tenant_id) as connection:
+                found = await uploads.read_body(connection, tenant_id, UUID(str(upload_id)))
+            if found is None:
+                raise MediaRefused("an upload that was to be attached was deleted or has expired")
+            return Attachment(filename=found.filename, content_type=found.content_type, body=found.body)
+        downloaded = await self._downloads.fetch(str(item["url"]), largest=LARGEST_TOTAL)
+        name = item.get("filename") or downloaded.filename
+        return Attachment(
+            filename=name, content_type=item.get("content_type") or downloaded.content_type, body=downloaded.body
+        )

@@ -1,0 +1,184 @@
+"""Delivery: claim, send, record. One attempt each, for a page of notifications; a single one is a page of one.
+
+No transaction is open while a provider is called and nothing is sent twice here. However this ends, it leaves either a
+recorded outcome or a row in state `sending`, which the next execution calls by its name: unknown.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+import uuid_utils.compat
+from providers.transport import Transport
+from temporalio import activity
+
+from activities import outcomes
+from activities.composing import Composed, Composer, has_follow_up
+from activities.persistence import persist
+from db import decisions, delivery, records
+from db.delivery import Claim, Claimed, Work
+from db.errors import is_unavailable
+from db.session import Database
+from domain.errors import DeliveryError, NotSent, Uncertain
+from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
+from domain.reasons import Reason
+from domain.status import Status
+from providers.base import Accepted
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPage:
+    """Attempts to make, all of one tenant, each of another notification."""
+
+    tenant_id: str
+    orders: tuple[DeliveryOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What the claiming transaction found: the work, why some of it must not be done, and the claims."""
+
+    work: Mapping[str, Work]
+    stopped: Mapping[str, Reason]
+    claimed: Mapping[str, Claimed]
+
+
+class Delivery:
+    """Makes attempts."""
+
+    def __init__(self, database: Database, transport: Transport, composer: Composer) -> None:
+        self._database = database
+        self._transport = transport
+        self._composer = composer
+
+    @activity.defn(name="delivery.deliver")
+    async def deliver(self, page: DeliveryPage) -> list[Delivered]:
+        """Makes the attempts of a page and returns what came of each, in order."""
+        tenant_id = UUID(page.tenant_id)
+        claims = [_new_claim(order) for order in page.orders]
+        ground = await persist(lambda: self._claim(tenant_id, claims))
+        return await asyncio.gather(*(self._one(tenant_id, order, ground) for order in page.orders))
+
+    @activity.defn(name="delivery.record")
+    async def record(self, record: AttemptRecord) -> Delivered:
+        """Records an outcome that the workflow kept while the database could not take it."""
+        return await self._store(record)
+
+    async def _claim(self, tenant_id: UUID, claims: Sequence[Claim]) -> _Ground:
+        """Locks, checks what may have changed since the plan was made, and claims what may be sent."""
+        orders = [claim.order for claim in claims]
+        now = datetime.now(UTC)
+        async with self._database.tenant(tenant_id) as connection:
+            work = await delivery.read_work(connection, tenant_id, orders)
+            reasons = {order.notification_id: why_not(work[order.notification_id], order, now) for order in orders}
+            stopped = {name: reason for name, reason in reasons.items() if reason is not None}
+            going = [claim for claim in claims if claim.order.notification_id not in stopped]
+            claimed = await delivery.claim(connection, tenant_id, going, work) if going else []
+            await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
+        return _Ground(work=work, stopped=stopped, claimed={str(item.notification_id): item for item in claimed})
+
+    async def _one(self, tenant_id: UUID, order: DeliveryOrder, ground: _Ground) -> Delivered:
+        name = order.notification_id
+        if name in ground.stopped:
+            return outcomes.stopped(ground.stopped[name])
+        claim, work = ground.claimed[name], ground.work[name]
+        if not claim.taken:
+            return await self._former(order, claim, work)
+        return await self._attempt(tenant_id, order, claim, work)
+
+    async def _attempt(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Delivered:
+        """Makes the attempt that was claimed, and records how it ended."""
+        composed: Composed | None = None
+        try:
+            composed = await self._compose(tenant_id, order, claim, work)
+            accepted = await self._send(composed)
+        except DeliveryError as error:
+            record = outcomes.refused_record(order, claim, error)
+        else:
+            record = outcomes.accepted_record(order, claim, accepted, follows=composed.follows)
+        if composed is not None:
+            record = replace(record, snapshot_hash=composed.snapshot_hash)
+        log.info(
+            "attempt.ended",
+            outcome=record.outcome.value,
+            reason=record.error_code,
+            provider=work.provider,
+            message_id=record.message_id,
+            number=order.number,
+        )
+        return replace(await self._keep(record), follow_up=composed is not None and composed.follows)
+
+    async def _compose(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Composed:
+        try:
+            return await self._composer.compose(tenant_id, order, claim, work)
+        except DeliveryError:
+            raise
+        except Exception as error:  # a mistake of ours, before anything was sent: a mended worker may try again
+            log.exception("message.not_composed", provider=work.provider)
+            raise NotSent(f"the message could not be composed: {type(error).__name__}") from error
+
+    async def _send(self, composed: Composed) -> Accepted:
+        response = await self._transport.send(composed.request)
+        try:
+            return composed.provider.accepted(response)
+        except DeliveryError:
+            raise
+        except Exception as error:  # a mistake of ours after the request was sent: nobody can say what it did
+            log.exception("response.not_understood", provider=composed.provider.name)
+            raise Uncertain(f"the answer could not be understood: {type(error).__name__}") from error
+
+    async def _keep(self, record: AttemptRecord) -> Delivered:
+        """Records an outcome, or hands it to the workflow, whose history is a durable place too."""
+        try:
+            return await persist(lambda: self._store(record))
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            log.warning("attempt.unrecorded", message_id=record.message_id)
+            return replace(outcomes.delivered(record), unrecorded=record)
+
+    async def _store(self, record: AttemptRecord) -> Delivered:
+        tenant_id = UUID(record.tenant_id)
+        async with self._database.tenant(tenant_id) as connection:
+            standing = (await records.record(connection, tenant_id, [record]))[record.attempt_id]
+        outcome = Outcome(standing.attempt_state)
+        return outcomes.delivered(record, outcome=outcome, status=standing.message_status)
+
+    async def _former(self, order: DeliveryOrder, claim: Claimed, work: Work) -> Delivered:
+        """Returns what a former execution left: its outcome, or doubt where it died between claim and record."""
+        if claim.state == "sending":
+            log.warning("attempt.found_sending", provider=work.provider, message_id=str(claim.message_id))
+            error = Uncertain("the process that made this attempt ended before it could record the outcome")
+            return await persist(lambda: self._store(outcomes.refused_record(order, claim, error)))
+        found = outcomes.former(claim)
+        return replace(found, follow_up=found.outcome is Outcome.ACCEPTED and has_follow_up(order, work))
+
+
+def why_not(work: Work, order: DeliveryOrder, now: datetime) -> Reason | None:
+    """Returns why an attempt must not be made after all, at the last moment before it is claimed."""
+    if (work.cancel_requested or work.status is Status.CANCELLED) and order.part == 0:
+        return Reason.CANCELLED
+    if work.expires_at is not None and now >= work.expires_at:
+        return Reason.EXPIRED
+    if work.to is None:
+        return Reason.NO_ADDRESS
+    if work.address_status == "suppressed":
+        return Reason.ADDRESS_SUPPRESSED
+    if work.account_state != "active":
+        return Reason.ACCOUNT_SUSPENDED
+    return None
+
+
+def _new_claim(order: DeliveryOrder) -> Claim:
+    return Claim(
+        order=order,
+        message_id=uuid_utils.compat.uuid7(),
+        attempt_id=uuid_utils.compat.uuid7(),
+        reference=secrets.token_hex(16),
+    )

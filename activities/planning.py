@@ -1,0 +1,107 @@
+"""Turns what was asked for into a plan: pure, so that every rule is a line in a table of tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from db.resolution import AccountRow, AddressRow, Wanted
+from domain import locales
+from domain.notifications import Hop, Plan, SkippedHop
+from domain.reasons import Reason
+from domain.recipients import CARRIES, Channel
+from domain.status import Status
+from domain.templates import Part, choose_part
+
+SERVICE_WINDOW = timedelta(hours=24)
+"""How long WhatsApp allows free-form messages after the person last wrote."""
+
+_STATUS_REASONS = {"suppressed": Reason.ADDRESS_SUPPRESSED, "invalid": Reason.ADDRESS_INVALID}
+
+
+def make_plan(wanted: Wanted, accounts: Sequence[AccountRow], quarantines: Mapping[str, float], now: datetime) -> Plan:
+    """Returns the hops that can be tried, in the order asked for, and why the others cannot.
+
+    `quarantines` holds, by provider, the seconds within which a receipt normally settles an uncertain attempt.
+    """
+    hops: list[Hop] = []
+    skipped: list[SkippedHop] = []
+    parts = [Part(channel=Channel(p["channel"]), locale=p["locale"], content=p["content"]) for p in wanted.parts]
+    for channel in wanted.channels or tuple(dict.fromkeys(part.channel for part in parts)):
+        found = _hop(wanted, channel, parts, accounts, len(hops), now)
+        if isinstance(found, Reason):
+            skipped.append(SkippedHop(channel=channel, reason=found))
+        else:
+            hops.append(_with_policy(found, wanted.fallback.get(channel.value, {}), quarantines))
+    return Plan(hops=tuple(hops), skipped=tuple(skipped), on_unknown=wanted.on_unknown)
+
+
+def _hop(
+    wanted: Wanted,
+    channel: Channel,
+    parts: Sequence[Part],
+    accounts: Sequence[AccountRow],
+    index: int,
+    now: datetime,
+) -> Hop | Reason:
+    part = choose_part(parts, channel, locales.chain(wanted.locale))
+    if part is None:
+        return Reason.NO_TEMPLATE_PART
+    address = _address(wanted, channel)
+    if isinstance(address, Reason):
+        return address
+    account = _account(wanted, channel, accounts)
+    if isinstance(account, Reason):
+        return account
+    if _needs_window(channel, part.content) and not _in_window(address, now):
+        return Reason.OUTSIDE_WINDOW
+    return Hop(
+        index=index,
+        channel=channel,
+        provider=account.provider,
+        account_id=str(account.id),
+        address_id=str(address.id) if address.id else None,
+        locale=part.locale,
+        quarantine=account.quarantine if account.quarantine is not None else -1.0,
+    )
+
+
+def _address(wanted: Wanted, channel: Channel) -> AddressRow | Reason:
+    usable = [row for kind in CARRIES[channel] for row in wanted.addresses if row.address.kind is kind]
+    if not usable:
+        return Reason.NO_ADDRESS
+    active = [row for row in usable if row.status == "active"]
+    if active:
+        return active[0]
+    return _STATUS_REASONS.get(usable[0].status, Reason.NO_ADDRESS)
+
+
+def _account(wanted: Wanted, channel: Channel, accounts: Sequence[AccountRow]) -> AccountRow | Reason:
+    carrying = [account for account in accounts if account.channel is channel]
+    pinned = [account for account in carrying if account.id == wanted.sender]
+    candidates = pinned or carrying
+    for account in candidates:
+        if account.state == "active":
+            return account
+    return Reason.ACCOUNT_SUSPENDED if candidates else Reason.NO_ACCOUNT
+
+
+def _needs_window(channel: Channel, content: Mapping[str, Any]) -> bool:
+    return channel is Channel.WHATSAPP and content.get("kind") != "template"
+
+
+def _in_window(address: AddressRow, now: datetime) -> bool:
+    return address.last_inbound_at is not None and now - address.last_inbound_at < SERVICE_WINDOW
+
+
+def _with_policy(hop: Hop, policy: Mapping[str, Any], quarantines: Mapping[str, float]) -> Hop:
+    """Returns the hop with its success and times: who names a time without a success means `delivered`."""
+    within = policy.get("within")
+    success = policy.get("success") or ("delivered" if within is not None else "accepted")
+    return replace(
+        hop,
+        success=Status(success),
+        within=float(within) if within is not None else None,
+        quarantine=hop.quarantine if hop.quarantine >= 0 else quarantines.get(hop.provider, 120.0),
+        after_unknown=bool(policy.get("after_unknown", False)),
+    )

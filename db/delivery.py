@@ -1,0 +1,181 @@
+"""Claims: what is written before a provider is called.
+
+The notification's row is locked first, as it is by records, receipts and cancelling: who comes second sees the first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.notifications import DeliveryOrder
+from domain.recipients import Address, AddressKind
+from domain.status import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A claim to make: the ids and the reference of an attempt that does not exist yet."""
+
+    order: DeliveryOrder
+    message_id: UUID
+    attempt_id: UUID
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Everything that one delivery needs to know, read under the notification's lock."""
+
+    notification_id: UUID
+    status: Status
+    cancel_requested: bool
+    expires_at: datetime | None
+    to: Address | None
+    address_status: str | None
+    data: Mapping[str, Any] = field(repr=False)
+    attachments: Sequence[Mapping[str, Any]] = field(repr=False)
+    template_version_id: UUID
+    parts: Sequence[Mapping[str, Any]] = field(repr=False)
+    zone: str | None
+    account_id: UUID
+    account_state: str
+    account_updated_at: datetime
+    provider: str
+    sealed_config: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What became of a claim: taken, or already there in some state from a former execution."""
+
+    notification_id: UUID
+    message_id: UUID
+    attempt_id: UUID
+    reference: str
+    state: str
+    taken: bool
+    message_status: Status
+    error_code: str | None
+    retry_after: int | None
+
+
+_WORK = text("""
+SELECT n.id AS notification_id, n.status, n.cancel_requested_at IS NOT NULL AS cancel_requested, n.expires_at,
+       CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END AS kind,
+       CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
+       d.status AS address_status, n.data, n.attachments, n.template_version_id, v.parts, r.zone,
+       a.id AS account_id, a.state AS account_state, a.updated_at AS account_updated_at, a.provider, a.sealed_config
+FROM unnest(CAST(:notifications AS uuid[]), CAST(:accounts AS uuid[]), CAST(:addresses AS uuid[]))
+     AS asked(notification_id, account_id, address_id)
+JOIN notification AS n ON n.tenant_id = :tenant AND n.id = asked.notification_id
+JOIN template_version AS v ON v.tenant_id = :tenant AND v.id = n.template_version_id
+JOIN account AS a ON a.tenant_id = :tenant AND a.id = asked.account_id
+LEFT JOIN address AS d ON d.tenant_id = :tenant AND d.id = asked.address_id
+LEFT JOIN recipient AS r ON r.tenant_id = :tenant AND r.id = n.receiver_id
+ORDER BY n.id FOR NO KEY UPDATE OF n
+""")
+
+_CLAIM = text("""
+WITH asked AS (
+    SELECT * FROM unnest(
+        CAST(:notifications AS uuid[]), CAST(:messages AS uuid[]), CAST(:attempts AS uuid[]), CAST(:refs AS text[]),
+        CAST(:hops AS smallint[]), CAST(:parts AS smallint[]), CAST(:numbers AS smallint[]),
+        CAST(:channels AS text[]), CAST(:providers AS text[]), CAST(:accounts AS uuid[]),
+        CAST(:kinds AS text[]), CAST(:addresses AS text[]), CAST(:versions AS uuid[]), CAST(:locales AS text[]),
+        CAST(:successes AS text[]), CAST(:awaited AS boolean[]), CAST(:duplicates AS boolean[])
+    ) AS t(notification_id, message_id, attempt_id, reference, hop, part, number, channel, provider, account_id,
+           address_kind, address, template_version_id, locale, success, awaited, possible_duplicate)
+), held AS (
+    INSERT INTO message (tenant_id, id, notification_id, hop, part, channel, provider, account_id, address_kind,
+                         address, template_version_id, locale, success, awaited)
+    SELECT :tenant, message_id, notification_id, hop, part, channel, provider, account_id, address_kind, address,
+           template_version_id, locale, success, awaited FROM asked
+    ON CONFLICT (tenant_id, notification_id, hop, part) DO UPDATE SET awaited = excluded.awaited
+    RETURNING id, notification_id, hop, part, status
+), taken AS (
+    INSERT INTO attempt (tenant_id, id, message_id, number, reference, possible_duplicate)
+    SELECT :tenant, asked.attempt_id, held.id, asked.number, asked.reference, asked.possible_duplicate
+    FROM asked JOIN held USING (notification_id, hop, part)
+    ON CONFLICT (tenant_id, message_id, number) DO NOTHING
+    RETURNING id, message_id
+)
+SELECT asked.notification_id, held.id AS message_id, held.status AS message_status, asked.number,
+       taken.id IS NOT NULL AS taken, asked.attempt_id, asked.reference
+FROM asked JOIN held USING (notification_id, hop, part) LEFT JOIN taken ON taken.message_id = held.id
+""")
+
+_FORMER = text("""
+SELECT id AS attempt_id, reference, state, error_code, retry_after FROM attempt
+WHERE tenant_id = :tenant AND message_id = :message AND number = :number
+""")
+
+
+async def read_work(connection: AsyncConnection, tenant_id: UUID, orders: Sequence[DeliveryOrder]) -> dict[str, Work]:
+    """Locks the notifications of `orders` and returns what their deliveries need, by notification id."""
+    asked = {
+        "tenant": tenant_id,
+        "notifications": [UUID(order.notification_id) for order in orders],
+        "accounts": [UUID(order.hop.account_id) for order in orders],
+        "addresses": [UUID(order.hop.address_id) if order.hop.address_id else None for order in orders],
+    }
+    rows = (await connection.execute(_WORK, asked)).mappings()
+    return {str(row["notification_id"]): _work(dict(row)) for row in rows}
+
+
+def _work(row: dict[str, Any]) -> Work:
+    kind, value = row.pop("kind"), row.pop("value")
+    to = Address(AddressKind(kind), value) if kind is not None else None
+    return Work(to=to, **{**row, "status": Status(row["status"])})
+
+
+async def claim(
+    connection: AsyncConnection, tenant_id: UUID, claims: Sequence[Claim], work: Mapping[str, Work]
+) -> list[Claimed]:
+    """Creates the attempts in state `sending`; the unique (message, number) makes it a compare-and-set.
+
+    The rows must be locked by `read_work` in the same transaction.
+    """
+    rows = (await connection.execute(_CLAIM, _asked(tenant_id, claims, work))).mappings().all()
+    return [await _claimed(connection, tenant_id, dict(row)) for row in rows]
+
+
+def _asked(tenant_id: UUID, claims: Sequence[Claim], work: Mapping[str, Work]) -> dict[str, Any]:
+    found = [work[claim.order.notification_id] for claim in claims]
+    orders = [claim.order for claim in claims]
+    return {
+        "tenant": tenant_id,
+        "notifications": [item.notification_id for item in found],
+        "messages": [claim.message_id for claim in claims],
+        "attempts": [claim.attempt_id for claim in claims],
+        "refs": [claim.reference for claim in claims],
+        "hops": [order.hop.index for order in orders],
+        "parts": [order.part for order in orders],
+        "numbers": [order.number for order in orders],
+        "channels": [order.hop.channel.value for order in orders],
+        "providers": [item.provider for item in found],
+        "accounts": [item.account_id for item in found],
+        "kinds": [item.to.kind.value if item.to else "" for item in found],
+        "addresses": [item.to.value if item.to else "" for item in found],
+        "versions": [item.template_version_id for item in found],
+        "locales": [order.hop.locale for order in orders],
+        "successes": [order.hop.success.value for order in orders],
+        "awaited": [not order.closes or order.awaits_doubt for order in orders],
+        "duplicates": [order.possible_duplicate for order in orders],
+    }
+
+
+async def _claimed(connection: AsyncConnection, tenant_id: UUID, row: dict[str, Any]) -> Claimed:
+    number = row.pop("number")
+    row["message_status"] = Status(row["message_status"])
+    if row["taken"]:
+        return Claimed(**row, state="sending", error_code=None, retry_after=None)
+    asked = {"tenant": tenant_id, "message": row["message_id"], "number": number}
+    former = (await connection.execute(_FORMER, asked)).mappings().one()
+    # The same reference means that this very claim was committed and only the answer got lost.
+    ours = former["reference"] == row["reference"] and former["state"] == "sending"
+    return Claimed(**{**row, **former, "taken": ours})

@@ -1,0 +1,141 @@
+"""Records: what is written after a provider answered, or after nobody can say whether it did."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.notifications import AttemptRecord, Outcome
+from domain.status import Status, advance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an attempt, its message and its notification stand at the moment of recording."""
+
+    attempt_id: UUID
+    attempt_state: str
+    message_id: UUID
+    message_status: Status
+    notification_id: UUID
+    notification_status: Status
+
+
+_STANDING = text("""
+SELECT a.id AS attempt_id, a.state AS attempt_state, m.id AS message_id, m.status AS message_status,
+       n.id AS notification_id, n.status AS notification_status
+FROM attempt AS a
+JOIN message AS m ON m.tenant_id = a.tenant_id AND m.id = a.message_id
+JOIN notification AS n ON n.tenant_id = m.tenant_id AND n.id = m.notification_id
+WHERE a.tenant_id = :tenant AND a.id = ANY(CAST(:attempts AS uuid[]))
+ORDER BY n.id FOR NO KEY UPDATE OF n, m, a
+""")
+
+_RECORD = text("""
+WITH asked AS (
+    SELECT * FROM unnest(
+        CAST(:attempts AS uuid[]), CAST(:messages AS uuid[]), CAST(:notifications AS uuid[]),
+        CAST(:states AS text[]), CAST(:message_statuses AS text[]), CAST(:notification_statuses AS text[]),
+        CAST(:provider_ids AS text[]), CAST(:error_codes AS text[]), CAST(:provider_codes AS text[]),
+        CAST(:details AS text[]), CAST(:retry_afters AS integer[]), CAST(:hashes AS text[]),
+        CAST(:ats AS timestamptz[]),
+        CAST(:ends AS boolean[]), CAST(:awaited AS boolean[]), CAST(:mains AS boolean[])
+    ) AS t(attempt_id, message_id, notification_id, state, message_status, notification_status, provider_message_id,
+           error_code, provider_code, detail, retry_after, snapshot_hash, at, ends, awaited, main)
+), attempts AS (
+    UPDATE attempt SET state = asked.state, error_code = asked.error_code, provider_code = asked.provider_code,
+           detail = asked.detail, retry_after = asked.retry_after, finished_at = coalesce(finished_at, asked.at),
+           provider_message_id = coalesce(asked.provider_message_id, attempt.provider_message_id)
+    FROM asked WHERE attempt.tenant_id = :tenant AND attempt.id = asked.attempt_id
+), messages AS (
+    UPDATE message SET status = asked.message_status, awaited = asked.awaited,
+           status_at = CASE WHEN status = asked.message_status THEN status_at ELSE asked.at END,
+           reason = asked.error_code, snapshot_hash = coalesce(asked.snapshot_hash, snapshot_hash),
+           provider_message_id = coalesce(asked.provider_message_id, message.provider_message_id),
+           accepted_at = CASE WHEN asked.state = 'accepted' THEN coalesce(accepted_at, asked.at) ELSE accepted_at END,
+           failed_at = CASE WHEN asked.state = 'refused' THEN coalesce(failed_at, asked.at) ELSE failed_at END
+    FROM asked WHERE message.tenant_id = :tenant AND message.id = asked.message_id
+    RETURNING message.id, message.channel, message.provider
+)
+UPDATE notification SET status = asked.notification_status,
+       status_at = CASE WHEN status = asked.notification_status THEN status_at ELSE asked.at END,
+       updated_at = asked.at,
+       channel = CASE WHEN asked.main THEN messages.channel ELSE notification.channel END,
+       provider_id = CASE WHEN asked.main THEN messages.provider ELSE provider_id END,
+       external_id = CASE WHEN asked.main THEN coalesce(asked.provider_message_id, external_id) ELSE external_id END,
+       accepted_at = CASE WHEN asked.state = 'accepted' THEN coalesce(accepted_at, asked.at) ELSE accepted_at END,
+       ended_at = CASE WHEN asked.ends THEN coalesce(ended_at, asked.at) ELSE ended_at END
+FROM asked JOIN messages ON messages.id = asked.message_id
+WHERE notification.tenant_id = :tenant AND notification.id = asked.notification_id AND (asked.main OR asked.ends)
+""")
+
+
+async def record(connection: AsyncConnection, tenant_id: UUID, records: Sequence[AttemptRecord]) -> dict[str, Standing]:
+    """Records how attempts ended and returns where they stand afterwards, by attempt id.
+
+    Recording twice changes nothing, and what a receipt settled meanwhile is never taken back.
+    """
+    asked = {"tenant": tenant_id, "attempts": [UUID(record.attempt_id) for record in records]}
+    rows = (await connection.execute(_STANDING, asked)).mappings()
+    before = {str(row["attempt_id"]): _standing(dict(row)) for row in rows}
+    after = {record.attempt_id: _settle(before[record.attempt_id], record) for record in records}
+    await connection.execute(_RECORD, _recorded(tenant_id, records, after))
+    return after
+
+
+def _standing(row: dict[str, Any]) -> Standing:
+    for name in ("message_status", "notification_status"):
+        row[name] = Status(row[name])
+    return Standing(**row)
+
+
+_MESSAGE_NEWS = {
+    Outcome.ACCEPTED: Status.ACCEPTED,
+    Outcome.REFUSED: Status.REJECTED,
+    Outcome.NOT_SENT: Status.QUEUED,
+    Outcome.STOPPED: Status.QUEUED,
+    Outcome.UNKNOWN: Status.UNKNOWN,
+}
+
+
+def _settle(before: Standing, record: AttemptRecord) -> Standing:
+    """Returns the standing after `record`: proof of acceptance outranks whatever the connection looked like."""
+    accepted_already = before.attempt_state == "accepted"
+    outcome = Outcome.ACCEPTED if accepted_already else record.outcome
+    message_status = advance(before.message_status, _MESSAGE_NEWS[outcome])
+    news = message_status if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} else Status.QUEUED
+    return Standing(
+        attempt_id=before.attempt_id,
+        attempt_state=outcome.value,
+        message_id=before.message_id,
+        message_status=message_status,
+        notification_id=before.notification_id,
+        notification_status=advance(before.notification_status, news),
+    )
+
+
+def _recorded(tenant_id: UUID, records: Sequence[AttemptRecord], after: Mapping[str, Standing]) -> dict[str, Any]:
+    stands = [after[record.attempt_id] for record in records]
+    accepted = [stand.attempt_state == "accepted" for stand in stands]
+    return {
+        "tenant": tenant_id,
+        "attempts": [stand.attempt_id for stand in stands],
+        "messages": [stand.message_id for stand in stands],
+        "notifications": [stand.notification_id for stand in stands],
+        "states": [stand.attempt_state for stand in stands],
+        "message_statuses": [stand.message_status.value for stand in stands],
+        "notification_statuses": [stand.notification_status.value for stand in stands],
+        "provider_ids": [record.provider_message_id for record in records],
+        "error_codes": [record.error_code for record in records],
+        "provider_codes": [record.provider_code for record in records],
+        "details": [record.detail for record in records],
+        "retry_afters": [None if record.retry_after is None else int(record.retry_after) for record in records],
+        "hashes": [record.snapshot_hash for record in records],
+        "ats": [record.at for record in records],
+        "ends": [taken and record.closes for taken, record in zip(accepted, records, strict=True)],
+        "awaited": [record.awaited for record in records],
+        "mains": [record.part == 0 for record in records],
+    }

@@ -1,0 +1,145 @@
+"""What a plan is made from: the notification with its template, the recipient's addresses, the tenant's accounts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.notifications import OnUnknown
+from domain.recipients import Address, AddressKind, Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRow:
+    """An address of a recipient; `id` is None for one that was given directly."""
+
+    id: UUID | None
+    address: Address
+    status: str
+    last_inbound_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """An account that may carry a message."""
+
+    id: UUID
+    channel: Channel
+    provider: str
+    state: str
+    quarantine: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A notification as its plan is made: what was asked for, and what the template says where nothing was."""
+
+    id: UUID
+    to_kind: str
+    critical: bool
+    channels: tuple[Channel, ...]
+    sender: UUID | None
+    locale: str | None
+    fallback: Mapping[str, Mapping[str, Any]]
+    on_unknown: OnUnknown
+    parts: Sequence[Mapping[str, Any]] = field(repr=False)
+    addresses: tuple[AddressRow, ...] = ()
+
+
+_WANTED = text("""
+SELECT n.id, n.to_kind, n."to", n.critical, coalesce(n.channels, t.channels) AS channels, n.sender,
+       coalesce(n.locale, r.locale) AS locale, n.on_unknown, v.parts,
+       coalesce(t.defaults -> 'fallback', '{}'::jsonb) || n.fallback AS fallback, n.receiver_id
+FROM notification AS n
+JOIN template_version AS v ON v.tenant_id = :tenant AND v.id = n.template_version_id
+JOIN template AS t ON t.tenant_id = :tenant AND t.id = v.template_id
+LEFT JOIN recipient AS r ON r.tenant_id = :tenant AND r.id = n.receiver_id
+WHERE n.tenant_id = :tenant AND n.id = ANY(CAST(:ids AS uuid[]))
+""")
+
+# Addresses of the recipients asked for, and those that were given directly as far as anybody holds them.
+_ADDRESSES = text("""
+SELECT d.id, d.recipient_id, d.kind, d.value, d.status,
+       (SELECT max(i.occurred_at) FROM inbound_message AS i
+        WHERE i.tenant_id = :tenant AND i.author_kind = d.kind AND i.author = d.value) AS last_inbound_at
+FROM address AS d
+WHERE d.tenant_id = :tenant AND d.recipient_id = ANY(CAST(:recipients AS uuid[]))
+ORDER BY d.position, d.verified DESC, d.id
+""")
+
+_DIRECT = text("""
+SELECT asked.kind, asked.value,
+       coalesce((SELECT d.status FROM address AS d
+                 WHERE d.tenant_id = :tenant AND d.kind = asked.kind AND d.value = asked.value AND d.status <> 'active'
+                 LIMIT 1), 'active') AS status,
+       (SELECT max(i.occurred_at) FROM inbound_message AS i
+        WHERE i.tenant_id = :tenant AND i.author_kind = asked.kind AND i.author = asked.value) AS last_inbound_at
+FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS asked(kind, value)
+""")
+
+_ACCOUNTS = text("""
+SELECT id, channel, provider, state, CAST(public_config ->> 'quarantine_seconds' AS double precision) AS quarantine
+FROM account WHERE tenant_id = :tenant AND state <> 'retired' ORDER BY priority DESC, id
+""")
+
+
+async def read_wanted(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Wanted]:
+    """Returns the notifications with everything about their recipients, by id."""
+    rows = (await connection.execute(_WANTED, {"tenant": tenant_id, "ids": list(ids)})).mappings().all()
+    known = await _addresses(connection, tenant_id, [row["receiver_id"] for row in rows if row["receiver_id"]])
+    direct = await _direct(
+        connection, tenant_id, [(r["to_kind"], r["to"]) for r in rows if r["to_kind"] != "recipient"]
+    )
+    return {row["id"]: _wanted(dict(row), known, direct) for row in rows}
+
+
+async def read_accounts(connection: AsyncConnection, tenant_id: UUID) -> tuple[AccountRow, ...]:
+    """Returns the tenant's accounts, the preferred ones first."""
+    rows = (await connection.execute(_ACCOUNTS, {"tenant": tenant_id})).mappings()
+    return tuple(AccountRow(**{**row, "channel": Channel(row["channel"])}) for row in rows)
+
+
+async def _addresses(
+    connection: AsyncConnection, tenant_id: UUID, recipients: list[UUID]
+) -> dict[UUID, list[AddressRow]]:
+    found: dict[UUID, list[AddressRow]] = {}
+    if not recipients:
+        return found
+    asked = {"tenant": tenant_id, "recipients": recipients}
+    for row in (await connection.execute(_ADDRESSES, asked)).mappings():
+        address = Address(AddressKind(row["kind"]), row["value"])
+        item = AddressRow(id=row["id"], address=address, status=row["status"], last_inbound_at=row["last_inbound_at"])
+        found.setdefault(row["recipient_id"], []).append(item)
+    return found
+
+
+async def _direct(
+    connection: AsyncConnection, tenant_id: UUID, pairs: list[tuple[str, str]]
+) -> dict[tuple[str, str], AddressRow]:
+    if not pairs:
+        return {}
+    asked = {"tenant": tenant_id, "kinds": [kind for kind, _ in pairs], "values": [value for _, value in pairs]}
+    rows = (await connection.execute(_DIRECT, asked)).mappings()
+    return {
+        (row["kind"], row["value"]): AddressRow(
+            id=None,
+            address=Address(AddressKind(row["kind"]), row["value"]),
+            status=row["status"],
+            last_inbound_at=row["last_inbound_at"],
+        )
+        for row in rows
+    }
+
+
+def _wanted(
+    row: dict[str, Any], known: dict[UUID, list[AddressRow]], direct: dict[tuple[str, str], AddressRow]
+) -> Wanted:
+    receiver_id, to = row.pop("receiver_id"), row.pop("to")
+    addresses = known.get(receiver_id, []) if row["to_kind"] == "recipient" else [direct[row["to_kind"], to]]
+    row["channels"] = tuple(Channel(name) for name in row["channels"] or ())
+    row["on_unknown"] = OnUnknown(row["on_unknown"])
+    return Wanted(**row, addresses=tuple(addresses))

@@ -1,0 +1,198 @@
+"""Hands committed rows to Temporal: starts and signals, fair between tenants, at the pace the workers take.
+
+It runs inside the worker's process and uses the worker's client, because only then can the server hand the first task
+of a started workflow straight back (eager start). A crash anywhere loses nothing: a lease runs out and another
+dispatcher takes the row; what was started already is found started.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Histogram
+from temporalio.client import Client
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from db import outbox
+from db.errors import is_unavailable
+from db.outbox import Entry
+from db.session import Database
+from domain.notifications import NotificationInput
+
+log = structlog.get_logger(__name__)
+
+_HANDED_OVER = Counter("carillon_outbox_handed_over_total", "Outbox rows handed to Temporal", ["kind", "result"])
+_LEASED = Histogram("carillon_outbox_lease_rows", "Rows taken by one lease", buckets=(0, 1, 2, 5, 10, 20, 50, 100))
+
+_POLL_SECONDS = 1.0
+_TEXT = {
+    "template": SearchAttributeKey.for_keyword("CarillonTemplate"),
+    "resource": SearchAttributeKey.for_keyword("CarillonResource"),
+    "trigger": SearchAttributeKey.for_keyword("CarillonTrigger"),
+    "channel": SearchAttributeKey.for_keyword("CarillonChannel"),
+}
+_TENANT = SearchAttributeKey.for_keyword("CarillonTenant")
+
+
+class Dispatcher:
+    """Takes rows of the outbox and hands them over, `in_flight` at a time."""
+
+    def __init__(self, database: Database, client: Client, *, task_queue: str, in_flight: int = 20) -> None:
+        self._database = database
+        self._client = client
+        self._task_queue = task_queue
+        self._in_flight = in_flight
+        self._awake = asyncio.Event()
+        self._finished: list[Entry] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self.healthy = True
+
+    async def run(self) -> None:
+        """Dispatches until cancelled; rows that are being handed over are finished first."""
+        listener = asyncio.create_task(self._listen())
+        try:
+            while True:
+                if not await self._turn():
+                    await self._pause()
+        finally:
+            listener.cancel()
+            await asyncio.gather(*self._running, listener, return_exceptions=True)
+            with contextlib.suppress(Exception):  # the lease runs out by itself; what was started is found started
+                await self._mark()
+
+    async def _turn(self) -> bool:
+        """Marks what was handed over, takes what is free, and tells whether there was anything to do."""
+        try:
+            await self._mark()
+            entries = await self._lease(self._in_flight - len(self._running))
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            self._complain(error)
+            return False
+        self.healthy = True
+        for entry in entries:
+            task = asyncio.create_task(self._hand_over(entry))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        return bool(entries)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._awake.set()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._awake.wait(), timeout=_POLL_SECONDS)
+        self._awake.clear()
+
+    async def _lease(self, count: int) -> list[Entry]:
+        if count <= 0:
+            return []
+        async with self._database.system() as connection:
+            entries = await outbox.lease(connection, count=count)
+        _LEASED.observe(len(entries))
+        return entries
+
+    async def _mark(self) -> None:
+        finished, self._finished = self._finished, []
+        if not finished:
+            return
+        try:
+            async with self._database.system() as connection:
+                await outbox.done(connection, finished)
+        except BaseException:
+            self._finished = finished + self._finished
+            raise
+
+    async def _hand_over(self, entry: Entry) -> None:
+        try:
+            result = await (self._start(entry) if entry.kind == "start" else self._signal(entry))
+        except RPCError as error:
+            _HANDED_OVER.labels(entry.kind, "postponed").inc()
+            self._complain(error)
+            return  # the lease runs out, and the row is taken again
+        _HANDED_OVER.labels(entry.kind, result).inc()
+        self._finished.append(entry)
+
+    async def _start(self, entry: Entry) -> str:
+        payload = entry.payload
+        try:
+            await self._client.start_workflow(
+                payload["workflow"],
+                _input(payload["input"]),
+                id=entry.workflow_id,
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=_search_attributes(entry),
+                static_summary=_summary(payload),
+                priority=Priority(priority_key=entry.lane + 1, fairness_key=str(entry.tenant_id)),
+                request_eager_start=True,
+            )
+        except WorkflowAlreadyStartedError:
+            return "already started"
+        return "started"
+
+    async def _signal(self, entry: Entry) -> str:
+        handle = self._client.get_workflow_handle(entry.workflow_id)
+        try:
+            await handle.signal(entry.payload["signal"], args=entry.payload["arguments"])
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return "nobody waits"
+        return "signalled"
+
+    async def _listen(self) -> None:
+        """Wakes the dispatcher when somebody commits rows; without it, it looks once a second."""
+        while True:
+            with contextlib.suppress(Exception):  # a lost connection is made anew; polling goes on meanwhile
+                connection = await self._database.listener()
+                try:
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda *_, lost=lost: lost.set())
+                    await connection.add_listener(outbox.CHANNEL, lambda *_: self._awake.set())
+                    await lost.wait()
+                finally:
+                    await connection.close(timeout=1)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _complain(self, error: Exception) -> None:
+        if self.healthy:
+            log.warning("outbox.waiting", error=type(error).__name__)
+        self.healthy = False
+
+
+def _input(fields: Mapping[str, Any]) -> NotificationInput:
+    return NotificationInput(
+        tenant_id=fields["tenant_id"],
+        notification_id=fields["notification_id"],
+        send_at=_time(fields.get("send_at")),
+        expires_at=_time(fields.get("expires_at")),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _search_attributes(entry: Entry) -> TypedSearchAttributes:
+    pairs: list[SearchAttributePair[Any]] = [SearchAttributePair(_TENANT, str(entry.tenant_id))]
+    pairs += [SearchAttributePair(key, entry.payload[name]) for name, key in _TEXT.items() if entry.payload.get(name)]
+    return TypedSearchAttributes(pairs)
+
+
+def _summary(payload: Mapping[str, Any]) -> str:
+    about = f" about {payload['resource']}" if payload.get("resource") else ""
+    return f"{payload.get('template')}{about}"[:200]

@@ -1,0 +1,105 @@
+"""The worker: workflows, activities and the outbox dispatcher in one process, composed here and nowhere else."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from providers.transport import Transport
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.accounts import AccountProviders
+from activities.attachments import Attachments
+from activities.composing import Composer
+from activities.delivery import Delivery
+from activities.records import Records
+from activities.resolution import Resolution
+from db.session import Database
+from outbox import Dispatcher
+from providers import PROVIDERS
+from providers.downloads import Downloads
+from sealing import KeyRing
+from settings import Settings
+from telemetry import configure_logging, serve_metrics
+from workflows.client import connect
+from workflows.notification import NotificationWorkflow
+
+log = structlog.get_logger(__name__)
+
+WORKFLOWS = [NotificationWorkflow]
+# Above the 8 seconds that one provider call may take, so that a graceful stop leaves no doubt behind.
+_GRACE = timedelta(seconds=15)
+
+
+@asynccontextmanager
+async def compose(
+    client: Client,
+    database: Database,
+    key_ring: KeyRing,
+    *,
+    task_queue: str,
+    allowed_hosts: frozenset[str] = frozenset(),
+    sandboxed: bool = False,
+    max_cached_workflows: int = 1000,
+) -> AsyncIterator[Worker]:
+    """Yields a worker with everything it needs; its connections are closed afterwards."""
+    transport, downloads = Transport(), Downloads(allowed_hosts)
+    composer = Composer(AccountProviders(key_ring), Attachments(database, downloads))
+    delivery, records = Delivery(database, transport, composer), Records(database)
+    resolution = Resolution(database, {name: provider.quarantine for name, provider in PROVIDERS.items()})
+    runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
+    try:
+        yield Worker(
+            client,
+            task_queue=task_queue,
+            workflows=WORKFLOWS,
+            activities=[resolution.resolve, delivery.deliver, delivery.record, records.end, records.statuses],
+            workflow_runner=runner,
+            max_cached_workflows=max_cached_workflows,
+            graceful_shutdown_timeout=_GRACE,
+        )
+    finally:
+        await transport.aclose()
+        await downloads.aclose()
+
+
+async def run(settings: Settings) -> None:
+    """Runs the worker until SIGTERM or SIGINT; what is being sent is finished first."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    key_ring = KeyRing.parse(settings.key_ring.get_secret_value())
+    database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
+    client = await connect(settings.temporal_address, namespace=settings.temporal_namespace, key_ring=key_ring)
+    dispatcher = Dispatcher(database, client, task_queue=settings.task_queue)
+    metrics = await serve_metrics(settings.api_host, settings.worker_metrics_port, healthy=lambda: dispatcher.healthy)
+    composed = compose(
+        client,
+        database,
+        key_ring,
+        task_queue=settings.task_queue,
+        allowed_hosts=settings.allowed_provider_hosts,
+        sandboxed=settings.sandboxed_workflows,
+    )
+    async with metrics, composed as worker, worker:
+        dispatching = asyncio.create_task(dispatcher.run())
+        stopping = asyncio.create_task(stop.wait())
+        log.info("worker.started", task_queue=settings.task_queue)
+        await asyncio.wait([dispatching, stopping], return_when=asyncio.FIRST_COMPLETED)
+        dispatching.cancel()
+        await asyncio.wait([dispatching])
+        if not stop.is_set():
+            dispatching.result()
+    await database.close()
+    log.info("worker.stopped")
+
+
+def main() -> None:
+    """Runs the worker of this machine's settings."""
+    settings = Settings()
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    asyncio.run(run(settings))

@@ -1,0 +1,19 @@
+"""The named time-outs, retry policies and queues of every workflow."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+TASK_QUEUE = "carillon"
+
+# One HTTP request takes 8 seconds at most; around it stand two short transactions and their own retries.
+DELIVERY_TIMEOUT = timedelta(seconds=20)
+DATABASE_TIMEOUT = timedelta(seconds=10)
+
+# Running a delivery again is safe: the claim makes the second run find what the first one did. So the database may be
+# away for as long as it likes; nothing is sent meanwhile.
+PATIENT = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(minutes=1),
+)
