@@ -21,8 +21,8 @@ class JournalInUseError(RuntimeError):
 class Journal:
     """Writes and reads one journal file, and survives the death of its process at any byte.
 
-    A line that was cut short by such a death stays in the file and is passed over: its writer never
-    answered anybody, so nothing was promised. The sequence goes on after the last whole line.
+    A line that was cut short by such a death stays in the file and is passed over: its writer never answered
+    anybody, so nothing was promised. The sequence goes on after the last line that can be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -92,7 +92,7 @@ class Journal:
         offset = 0
         with self.path.open("rb") as file:
             for line in file:
-                entry = _parsed(line) if line.endswith(b"\n") else None
+                entry = _parsed(line)
                 if entry is not None:
                     self._sequence.append(entry["seq"])
                     self._offsets.append(offset)
