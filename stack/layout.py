@@ -13,9 +13,10 @@ from stack.temporal import DEFAULT_UI_PORT as TEMPORAL_UI_PORT
 
 API_PORT = 8080
 METRICS_PORT = 9464
-SANDBOX_PORT = 8090
-SMTP_PORT = 8025
+SANDBOX_PORT = 8025
+SMTP_PORT = 2525
 _OURS = ("CARILLON_", "TEMPORAL_")
+_ITS_OWN = "CARILLON_SANDBOX_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +88,12 @@ def environment(home: Home, layout: Layout, secrets: Secrets, *, database: str, 
 
 def sandbox_environment(home: Home, layout: Layout) -> dict[str, str]:
     """Returns the environment of the sandbox, which knows none of our secrets."""
-    theirs = {name: value for name, value in _common(home).items() if not name.startswith(_OURS)}
+    inherited = _common(home).items()
     return {
-        **theirs,
+        **{name: value for name, value in inherited if name.startswith(_ITS_OWN) or not name.startswith(_OURS)},
         "CARILLON_SANDBOX_PORT": str(layout.sandbox),
         "CARILLON_SANDBOX_SMTP_PORT": str(layout.smtp),
-        "CARILLON_SANDBOX_JOURNAL": str(home.journal),
+        "CARILLON_SANDBOX_JOURNAL": os.environ.get("CARILLON_SANDBOX_JOURNAL") or str(home.journal),
     }
 
 
