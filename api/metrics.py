@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -25,6 +25,7 @@ class Metrics:
     registry: CollectorRegistry = field(default_factory=_registry)
     duration: Histogram = field(init=False)
     in_flight: Gauge = field(init=False)
+    callbacks: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         duration = Histogram(
@@ -37,6 +38,10 @@ class Metrics:
         in_flight = Gauge(
             "carillon_http_requests_in_flight", "Requests that are being answered.", registry=self.registry
         )
+        callbacks = Counter(
+            "carillon_callbacks", "Authentic callbacks of providers.", ("provider", "kind"), registry=self.registry
+        )
+        object.__setattr__(self, "callbacks", callbacks)
         object.__setattr__(self, "duration", duration)
         object.__setattr__(self, "in_flight", in_flight)
 

@@ -112,7 +112,7 @@ def reference() -> str:
         "",
         "Every error is a problem document (RFC 9457, `application/problem+json`). `type` is stable and for programs;",
         "`detail` is for people and says what to do next. `errors` lists what is wrong, each with a JSON `pointer`",
-        "into the body, or `in` and `parameter` for the query, path and headers. `instance` names the request in our logs;",
+        "into the body, or `in` and `parameter` for query, path and headers. `instance` names the request in our logs;",
         "the header `X-Request-Id` carries the same id.",
         "",
         "| status | type | meaning | what to do |",

@@ -27,7 +27,7 @@ class Problem(HTTPException):
 
     Args:
         kind: Which problem; gives type, status and title.
-        detail: What happened here and what to do next; for people, without secrets.
+        detail: What happened here and what to do next, for people, without secrets; the kind's own remedy unless given.
         faults: The single things that are wrong in the body.
         headers: Further headers of the answer.
         members: Further members of the document.
@@ -36,13 +36,13 @@ class Problem(HTTPException):
     def __init__(
         self,
         kind: Kind,
-        detail: str,
+        detail: str | None = None,
         *,
         faults: Iterable[Fault] = (),
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
-        super().__init__(TYPES[kind].status, detail, dict(headers) if headers else None)
+        super().__init__(TYPES[kind].status, detail or TYPES[kind].remedy, dict(headers) if headers else None)
         self.kind = kind
         self.errors: list[dict[str, str]] = [{"pointer": fault.pointer, "detail": fault.message} for fault in faults]
         self.members = members

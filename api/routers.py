@@ -2,9 +2,14 @@
 
 from fastapi import APIRouter
 
-from api import pages, probes
+from api import addresses, audit, keys, pages, probes, recipients, tenants
 
 ROUTERS: tuple[APIRouter, ...] = (
     pages.router,
     probes.router,
+    tenants.router,
+    keys.router,
+    recipients.router,
+    addresses.router,
+    audit.router,
 )

@@ -117,6 +117,13 @@ async def revoke(connection: AsyncConnection, tenant_id: UUID, key_id: UUID) -> 
     return _key(row) if row else None
 
 
+async def expire(connection: AsyncConnection, tenant_id: UUID, key_id: UUID, *, at: datetime) -> None:
+    """Lets a key end at `at`, unless it ends earlier anyway."""
+    earliest = func.least(func.coalesce(api_key.c.expires_at, at), at)
+    statement = update(api_key).where(api_key.c.tenant_id == tenant_id, api_key.c.id == key_id)
+    await connection.execute(statement.values(expires_at=earliest))
+
+
 async def touch(connection: AsyncConnection, tenant_id: UUID, key_id: UUID, *, at: datetime) -> None:
     """Notes that a key was used; an older note never replaces a newer one."""
     unseen = or_(api_key.c.last_used_at.is_(None), api_key.c.last_used_at < at)
