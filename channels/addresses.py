@@ -11,7 +11,7 @@ from domain.recipients import Address, AddressKind
 _LONGEST = 320
 _USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _UNREADABLE = {
-    NumberParseException.INVALID_COUNTRY_CODE: "the number has no country code; write it like +919876543210",
+    NumberParseException.INVALID_COUNTRY_CODE: "the number has no valid country code; write it like +919876543210",
     NumberParseException.NOT_A_NUMBER: "this is no phone number; write it like +919876543210",
     NumberParseException.TOO_SHORT_AFTER_IDD: "the phone number is too short",
     NumberParseException.TOO_SHORT_NSN: "the phone number is too short",

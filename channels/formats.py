@@ -1,6 +1,7 @@
 """Filters that write dates, times, numbers and money in the recipient's language and zone."""
 
 import re
+from copy import copy
 from collections.abc import Mapping
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal, InvalidOperation
@@ -23,7 +24,7 @@ _DIRECTIVES = {
     "d": "dd", "-d": "d", "e": "d", "m": "MM", "-m": "M", "B": "MMMM", "b": "MMM", "h": "MMM", "Y": "y", "y": "yy",
     "A": "EEEE", "a": "EEE", "H": "HH", "-H": "H", "k": "H", "I": "hh", "-I": "h", "l": "h", "M": "mm", "-M": "m",
     "S": "ss", "-S": "s", "p": "a", "P": "a", "j": "DDD", "-j": "D", "Z": "zzz", "z": "xx", "F": "y-MM-dd",
-    "T": "HH:mm:ss", "R": "HH:mm", "%": "'%'",
+    "T": "HH:mm:ss", "R": "HH:mm", "%": "%",
 }  # fmt: skip
 _MOST_DECIMALS = 20
 
@@ -87,7 +88,7 @@ def number_filter(value: Any, decimals: object = None, *, context: _Context, loc
         return format_decimal(exact, locale=conventions, decimal_quantization=False)
     if not isinstance(decimals, int) or not 0 <= decimals <= _MOST_DECIMALS:
         raise FilterArgumentError(f"number: the count of decimals must be 0 to {_MOST_DECIMALS}", token=None)
-    pattern = parse_pattern(conventions.decimal_formats[None])
+    pattern = copy(parse_pattern(conventions.decimal_formats[None]))  # babel hands out its own, shared by everybody
     pattern.frac_prec = (decimals, decimals)
     return str(pattern.apply(exact, conventions))
 
@@ -177,4 +178,6 @@ def _directive(directive: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'" if text else ""
+    if not any(character.isalpha() or character == "'" for character in text):
+        return text
+    return "'" + text.replace("'", "''") + "'"

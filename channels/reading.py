@@ -25,11 +25,15 @@ class Reader:
         self.faults: list[Fault] = [] if faults is None else faults
         self._seen: set[str] = set()
         self._content: Mapping[Any, Any] = content if isinstance(content, Mapping) else {}
+        self._broken = False
         if not isinstance(content, Mapping):
             self.fault("", "this must be an object")
+            self._broken = True  # one fault is enough, whatever is asked of it
 
     def fault(self, name: str, message: str) -> None:
         """Notes that something is wrong with a field, or with the object itself when `name` is empty."""
+        if self._broken:
+            return
         step = f"/{escape_pointer(name)}" if name else ""
         self.faults.append(Fault(pointer=self._pointer + step, message=message))
 
@@ -42,13 +46,13 @@ class Reader:
     @overload
     def text(self, name: str) -> str | None: ...
     def text(self, name: str, *, required: bool = False) -> str | None:
-        """Returns a text; a required one is never blank (it is empty when there was a fault)."""
+        """Returns a text; a blank one counts as absent (and is empty after a fault)."""
         value = self._take(name)
+        if value is None and required:
+            self.fault(name, "this is required")
         if value is None:
-            if required:
-                self.fault(name, "this is required")
             return "" if required else None
-        return self._checked(name, value, required=required)
+        return self._checked(name, value, required=required) or ("" if required else None)
 
     def flag(self, name: str) -> bool:
         """Returns a boolean, false when it is absent."""

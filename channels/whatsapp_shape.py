@@ -55,11 +55,16 @@ def _template(reader: Reader) -> WhatsAppPart:
     language = reader.text("language")
     if language and not _LANGUAGE.fullmatch(language):
         reader.fault("language", "write the language as WhatsApp does, like 'hi' or 'en_US'")
+    header = _header(reader)
+    if reader.flag("skip_if_no_image") and (header is None or header.image is None):
+        reader.fault(
+            "skip_if_no_image", "there is no image in the header; a follow-up without image is left out anyway"
+        )
     return WhatsAppTemplatePart(
         kind="template",
         name=name,
         language=language,
-        header=_header(reader),
+        header=header,
         body=_body(reader),
         buttons=_buttons(reader),
         follow_up=_follow_up(reader),
