@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from domain.notifications import Delivered, Hop, OnUnknown, Outcome, Plan
 from domain.reasons import Reason
@@ -137,16 +138,16 @@ def _was_handed_over(state: HopProgress) -> bool:
 
 def _after_attempt(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     match last.outcome:
-        case Outcome.ACCEPTED:
-            return _after_acceptance(plan, progress, hop, now)
         case Outcome.STOPPED:
             return _after_stop(plan, progress, last)
-        case Outcome.REFUSED:
-            return _give_up(plan, progress, last.reason or Reason.REJECTED)
         case Outcome.NOT_SENT:
             return _after_not_sent(plan, progress, hop, last, now)
         case Outcome.UNKNOWN:
             return _after_unknown(plan, progress, hop, last, now)
+        case Outcome.REFUSED | Outcome.ACCEPTED:  # what was accepted was handed over and never comes here
+            return _give_up(plan, progress, last.reason or Reason.REJECTED)
+        case _ as never:
+            assert_never(never)
 
 
 def _send(plan: Plan, hop: Hop, state: HopProgress, *, possible_duplicate: bool = False) -> Send:
