@@ -9,8 +9,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.delivery_tables import decision, message, notification
+from db.delivery_tables import attempt, decision, message, notification
 from domain.notifications import Decision, Ending
+from domain.reasons import Reason
 from domain.status import Status, advance
 
 
@@ -49,9 +50,18 @@ async def end(connection: AsyncConnection, tenant_id: UUID, ending: Ending) -> S
     if after is not before:
         values["status_at"] = func.now()
     await connection.execute(update(notification).where(*where).values(values))
+    await _close_attempts(connection, tenant_id, UUID(ending.notification_id))
     await _stop_waiting(connection, tenant_id, UUID(ending.notification_id))
     await add(connection, tenant_id, {ending.notification_id: ending.decisions})
     return after
+
+
+async def _close_attempts(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> None:
+    """Calls attempts unknown that a dead process left open: news may end a notification before they are found."""
+    mine = select(message.c.id).where(message.c.tenant_id == tenant_id, message.c.notification_id == notification_id)
+    where = (attempt.c.tenant_id == tenant_id, attempt.c.message_id.in_(mine), attempt.c.state == "sending")
+    values = {"state": "unknown", "error_code": Reason.OUTCOME_UNKNOWN.value, "finished_at": func.now()}
+    await connection.execute(update(attempt).where(*where).values(values))
 
 
 async def _stop_waiting(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> None:
