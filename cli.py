@@ -138,7 +138,7 @@ def migrate() -> None:
 @app.command()
 def api() -> None:
     """Runs the HTTP service."""
-    from stack.entry import serve_api
+    from stack.server import serve_api
 
     serve_api()
 
@@ -147,7 +147,9 @@ def api() -> None:
 def worker() -> None:
     """Runs a worker process: workflows, activities and the outbox."""
     import worker
+    from stack.entry import settings
 
+    settings()  # what is wrong with them is told here
     worker.main()
 
 

@@ -1,12 +1,9 @@
-"""What entry points do before the real work begins: read the settings, start the HTTP server."""
+"""Reads the settings for an entry point, and says in one sentence what is wrong with them."""
 
-import uvicorn
 from pydantic import ValidationError
 
 from settings import Settings
 from stack.problems import StackError
-
-_FINISH_WITHIN = 2  # seconds; open streams would hold the process for ever
 
 
 def settings() -> Settings:
@@ -19,20 +16,6 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as problem:
         first = problem.errors(include_input=False)[0]
-        variable = "_".join(str(part) for part in first["loc"]).upper()
+        field = str(first["loc"][0])
+        variable = f"CARILLON_{field.upper()}" if field in Settings.model_fields else field
         raise StackError(f"The setting {variable} is wrong ({first['msg']}); see .env.example.") from None
-
-
-def serve_api() -> None:
-    """Serves the API until SIGTERM."""
-    chosen = settings()
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=chosen.api_host,
-        port=chosen.api_port,
-        loop="uvloop",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_FINISH_WITHIN,
-    )

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stack.home import Home, write_private
+from stack.home import Home, cache_directory, write_private
 from stack.ports import LOOPBACK, Ports
 from stack.secret_file import Secrets
 from stack.temporal import DEFAULT_PORT as TEMPORAL_PORT
@@ -103,9 +103,15 @@ def operator_key(secrets: Secrets) -> str:
 
 
 def _common(home: Home) -> dict[str, str]:
+    """Returns what every part is told; compiled code goes to our cache, which alone is sure to be writable.
+
+    Compiling everything again would cost each start seconds, hence it is not left to what the person's shell says.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
         "CARILLON_LOG_FORMAT": "console",
-        **os.environ,
+        "PYTHONPYCACHEPREFIX": str(cache_directory() / "bytecode"),
+        **inherited,
         "CARILLON_HOME": str(home.path),
         "PYTHONUNBUFFERED": "1",
         "PYTHONTZPATH": "",  # zones come from the pinned package alone, the same on every machine

@@ -33,6 +33,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "",
+    "log_checkpoints": "off",
     "jit": "off",
 }
 _THROWAWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off"}

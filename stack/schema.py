@@ -22,9 +22,9 @@ async def is_newest(dsn: str) -> bool:
         return False
     connection = await asyncpg.connect(plain(dsn), timeout=10)
     try:
+        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+            return False
         rows = await connection.fetch("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
-        return False
     finally:
         await connection.close()
     return [row["version_num"] for row in rows] == [newest]

@@ -72,7 +72,7 @@ def test_a_database_that_does_not_answer_is_one_sentence(home: Home, arguments: 
 def test_a_setting_that_cannot_be_is_named_without_its_value() -> None:
     told = _carillon("migrate", CARILLON_DATABASE_POOL_SIZE="secret-looking")
     assert told.returncode == 1
-    assert "DATABASE_POOL_SIZE is wrong" in told.stderr
+    assert "The setting CARILLON_DATABASE_POOL_SIZE is wrong" in told.stderr
     assert ("Traceback" in told.stderr, "secret-looking" in told.stderr) == (False, False)
 
 
