@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.notifications import AttemptRecord, Outcome
-from domain.status import Status, advance
+from domain.status import Status, advance, after_attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def _settle(before: Standing, record: AttemptRecord) -> Standing:
     """Returns the standing after `record`: proof of acceptance outranks whatever the connection looked like."""
     accepted_already = before.attempt_state == "accepted"
     outcome = Outcome.ACCEPTED if accepted_already else record.outcome
-    message_status = advance(before.message_status, _MESSAGE_NEWS[outcome])
+    message_status = after_attempt(before.message_status, _MESSAGE_NEWS[outcome])
     news = message_status if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} else Status.QUEUED
     return Standing(
         attempt_id=before.attempt_id,

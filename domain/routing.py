@@ -131,9 +131,11 @@ def _no_later_than(expires_at: datetime | None, step: Step) -> Step:
 
 def _was_handed_over(state: HopProgress) -> bool:
     """Tells whether the provider took the message, by its answer or by a receipt; a failure receipt says so too."""
-    if state.last is None or state.last.outcome is Outcome.REFUSED:
+    if state.last is None or state.status.reaches(Status.ACCEPTED):
+        return state.last is not None
+    if state.last.outcome is Outcome.REFUSED:
         return False
-    return state.last.outcome is Outcome.ACCEPTED or state.status.reaches(Status.ACCEPTED) or state.status.is_failure
+    return state.last.outcome is Outcome.ACCEPTED or state.status.is_failure
 
 
 def _after_attempt(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:

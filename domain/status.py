@@ -63,6 +63,16 @@ def advance(current: Status, news: Status) -> Status:
     return news if _RANK[news] > _RANK[current] else current
 
 
+def after_attempt(current: Status, news: Status) -> Status:
+    """Returns the status of a message after one of its attempts ended.
+
+    A refusal only speaks of its own attempt: it leaves alone what another attempt proved, or left in doubt.
+    """
+    if news is Status.REJECTED and current is not Status.QUEUED:
+        return current
+    return advance(current, news)
+
+
 def summarise(statuses: Iterable[Status]) -> Status:
     """Returns where a notification stands whose messages have these statuses.
 

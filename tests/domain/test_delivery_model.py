@@ -15,7 +15,7 @@ import pytest
 from domain.notifications import Delivered, Hop, OnUnknown, Outcome, Plan
 from domain.recipients import Channel
 from domain.routing import Finish, HopProgress, NextHop, Progress, Send, Wait, decide
-from domain.status import Status, advance
+from domain.status import Status, advance, after_attempt
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 HOP = Hop(
@@ -111,7 +111,7 @@ def _recorded(world: World, step: Send, outcome: Outcome) -> World:
     index = min(step.number, len(world.attempts)) - 1
     settled = Outcome.ACCEPTED if world.attempts[index] is Outcome.ACCEPTED else outcome
     attempts = (*world.attempts[:index], settled, *world.attempts[index + 1 :])
-    status = advance(world.status, STATUSES.get(settled, Status.QUEUED))
+    status = after_attempt(world.status, STATUSES.get(settled, Status.QUEUED))
     state = world.progress.hop(0)
     told = Delivered(outcome=settled, status=status, at=world.clock)
     heard = HopProgress(

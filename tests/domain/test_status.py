@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.status import Status, advance, summarise
+from domain.status import Status, advance, after_attempt, summarise
 
 RECEIPTS = [Status.SENT, Status.DELIVERED, Status.READ, Status.FAILED]
 
@@ -45,6 +45,19 @@ def test_repetition_changes_nothing(start: Status, news: list[Status]) -> None:
         once = advance(once, status)
         twice = advance(advance(twice, status), status)
     assert once is twice
+
+
+@pytest.mark.parametrize(
+    ("current", "news", "result"),
+    [
+        pytest.param(Status.QUEUED, Status.REJECTED, Status.REJECTED, id="the only attempt was refused"),
+        pytest.param(Status.SENT, Status.REJECTED, Status.SENT, id="another attempt is known to have been sent"),
+        pytest.param(Status.UNKNOWN, Status.REJECTED, Status.UNKNOWN, id="another attempt is in doubt"),
+        pytest.param(Status.UNKNOWN, Status.ACCEPTED, Status.ACCEPTED, id="a later attempt was accepted"),
+    ],
+)
+def test_a_refusal_speaks_of_its_own_attempt_only(current: Status, news: Status, result: Status) -> None:
+    assert after_attempt(current, news) is result
 
 
 @pytest.mark.parametrize(
