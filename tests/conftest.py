@@ -2,8 +2,7 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +10,15 @@ import asyncpg
 import pytest
 import uuid_utils.compat
 from sqlalchemy import make_url
+from temporalio.client import Client
 
 from db.session import Database
 from db.tables import tenant
 from migrations import apply
 from sealing import KeyRing
+from stack.postgres import throwaway_postgres
+from stack.temporal import TemporalServer
+from workflows.client import connect
 
 
 def _named(dsn: str, database: str) -> str:
@@ -31,18 +34,30 @@ async def _execute(dsn: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+async def postgres() -> AsyncIterator[str]:
     """A PostgreSQL server of this test process; `CARILLON_TEST_POSTGRES` names one that runs already."""
     if given := os.environ.get("CARILLON_TEST_POSTGRES"):
         yield given
         return
-    from stack.postgres import PostgresServer  # noqa: PLC0415 - only where no server is given
+    async with throwaway_postgres() as server:
+        yield server.superuser_dsn
 
-    server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")), durable=False)
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+
+@pytest.fixture(scope="session")
+async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The address of a Temporal server of this test process; `CARILLON_TEST_TEMPORAL` names one that runs already."""
+    if given := os.environ.get("CARILLON_TEST_TEMPORAL"):
+        yield given
+        return
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    yield await server.start()
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def client(temporal: str, key_ring: KeyRing) -> Client:
+    """A Temporal client that seals its payloads as the product does."""
+    return await connect(temporal, namespace="default", key_ring=key_ring)
 
 
 @pytest.fixture(scope="session")

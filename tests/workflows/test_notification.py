@@ -1,0 +1,240 @@
+"""The workflow of a notification on a real Temporal server, with scripted activities under the real wire names."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+
+from activities.delivery import DeliveryPage
+from activities.resolution import ResolutionPage
+from domain.notifications import (
+    AttemptRecord,
+    Delivered,
+    DeliveryOrder,
+    Ending,
+    Hop,
+    NotificationInput,
+    Outcome,
+    Plan,
+    SkippedHop,
+)
+from domain.reasons import Reason
+from domain.recipients import Channel
+from domain.status import Status
+from workflows.notification import NotificationWorkflow
+
+WHATSAPP = Hop(index=0, channel=Channel.WHATSAPP, provider="meta", account_id="a", address_id=None, locale="en")
+AWAITED = replace(WHATSAPP, success=Status.DELIVERED, within=3600.0)
+HASTY = replace(WHATSAPP, success=Status.DELIVERED, within=0.3)
+EMAIL = replace(WHATSAPP, index=1, channel=Channel.EMAIL, provider="smtp")
+
+
+def told(outcome: Outcome, status: Status, reason: Reason | None = None) -> Delivered:
+    return Delivered(outcome=outcome, status=status, at=datetime.now(UTC), reason=reason, message_id="m")
+
+
+ACCEPTED = told(Outcome.ACCEPTED, Status.ACCEPTED)
+REFUSED = told(Outcome.REFUSED, Status.REJECTED, Reason.INVALID_ADDRESS)
+THROTTLED = replace(told(Outcome.NOT_SENT, Status.QUEUED, Reason.THROTTLED), retry_after=0.0)
+UNKNOWN = told(Outcome.UNKNOWN, Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)
+
+
+@dataclass
+class Script:
+    """The activities of one test: what they answer, and what they were asked."""
+
+    plan: Plan
+    answers: list[Delivered]
+    read: list[Status | None] = field(default_factory=list)
+    orders: list[DeliveryOrder] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    recorded: list[AttemptRecord] = field(default_factory=list)
+
+    @activity.defn(name="resolution.resolve")
+    async def resolve(self, page: ResolutionPage) -> list[Plan]:
+        return [self.plan for _ in page.notification_ids]
+
+    @activity.defn(name="delivery.deliver")
+    async def deliver(self, page: DeliveryPage) -> list[Delivered]:
+        self.orders += page.orders
+        return [replace(self.answers.pop(0), at=datetime.now(UTC))]
+
+    @activity.defn(name="delivery.record")
+    async def record(self, record: AttemptRecord) -> Delivered:
+        self.recorded.append(record)
+        return ACCEPTED
+
+    @activity.defn(name="records.end")
+    async def end(self, ending: Ending) -> Status:
+        self.endings.append(ending)
+        return ending.status
+
+    @activity.defn(name="records.statuses")
+    async def statuses(self, tenant_id: str, notification_id: str) -> list[Status | None]:
+        return self.read
+
+
+@asynccontextmanager
+async def running(
+    client: Client, script: Script, *, cache: int = 100, **times: datetime | None
+) -> AsyncIterator[WorkflowHandle[NotificationWorkflow, str]]:
+    queue = f"test-{uuid.uuid4()}"
+    activities: Sequence[Callable[..., object]] = [
+        script.resolve, script.deliver, script.record, script.end, script.statuses,
+    ]  # fmt: skip
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=[NotificationWorkflow],
+        activities=activities,
+        max_cached_workflows=cache,
+        workflow_failure_exception_types=[Exception],
+    )
+    async with worker:
+        order = NotificationInput(tenant_id="t", notification_id="n", **times)
+        yield await client.start_workflow(NotificationWorkflow.run, order, id=f"test/{uuid.uuid4()}", task_queue=queue)
+
+
+async def ordered(script: Script, count: int) -> None:
+    """Waits until that many attempts were ordered."""
+    async with asyncio.timeout(20):
+        while len(script.orders) < count:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("cache", [100, 0], ids=["cached", "replayed at every task"])
+async def test_one_accepted_attempt_ends_a_notification(client: Client, cache: int) -> None:
+    script = Script(Plan(hops=(WHATSAPP,)), [ACCEPTED])
+    async with running(client, script, cache=cache) as handle:
+        assert await handle.result() == "accepted"
+    assert [order.number for order in script.orders] == [1]
+    assert script.orders[0].closes
+    assert script.endings == []
+
+
+async def test_a_one_shot_costs_at_most_nine_events(client: Client) -> None:
+    script = Script(Plan(hops=(WHATSAPP,)), [ACCEPTED])
+    async with running(client, script) as handle:
+        await handle.result()
+        history = await handle.fetch_history()
+    assert len(history.events) <= 9
+
+
+async def test_a_refusal_falls_back_to_the_next_channel(client: Client) -> None:
+    script = Script(Plan(hops=(WHATSAPP, EMAIL)), [REFUSED, ACCEPTED])
+    async with running(client, script) as handle:
+        assert await handle.result() == "accepted"
+    assert [order.hop.channel for order in script.orders] == [Channel.WHATSAPP, Channel.EMAIL]
+    fallback = script.orders[1].decisions
+    assert [(note.kind, note.reason, note.channel) for note in fallback] == [
+        ("fallback", Reason.INVALID_ADDRESS, "email")
+    ]
+
+
+async def test_no_delivery_in_time_falls_back_and_reads_the_database_first(client: Client) -> None:
+    script = Script(Plan(hops=(HASTY, EMAIL)), [ACCEPTED, ACCEPTED], read=[Status.SENT])
+    async with running(client, script, cache=0) as handle:
+        assert await handle.result() == "sent"
+    assert [order.hop.channel for order in script.orders] == [Channel.WHATSAPP, Channel.EMAIL]
+
+
+async def test_a_lost_signal_costs_time_but_never_truth(client: Client) -> None:
+    script = Script(Plan(hops=(HASTY, EMAIL)), [ACCEPTED], read=[Status.DELIVERED])
+    async with running(client, script) as handle:
+        assert await handle.result() == "delivered"
+    assert len(script.orders) == 1
+    assert [ending.status for ending in script.endings] == [Status.DELIVERED]
+
+
+async def test_a_receipt_ends_the_wait(client: Client) -> None:
+    script = Script(Plan(hops=(AWAITED, EMAIL)), [ACCEPTED])
+    async with running(client, script) as handle:
+        await ordered(script, 1)
+        await handle.signal("receipt", args=[0, "delivered"])
+        assert await handle.result() == "delivered"
+
+
+async def test_a_receipt_that_comes_before_the_answer_counts(client: Client) -> None:
+    early = replace(ACCEPTED, status=Status.DELIVERED)
+    script = Script(Plan(hops=(AWAITED, EMAIL)), [early])
+    async with running(client, script) as handle:
+        assert await handle.result() == "delivered"
+
+
+async def test_a_failure_receipt_falls_back_at_once(client: Client) -> None:
+    script = Script(Plan(hops=(AWAITED, EMAIL)), [ACCEPTED, ACCEPTED])
+    async with running(client, script) as handle:
+        await ordered(script, 1)
+        await handle.signal("receipt", args=[0, "failed"])
+        assert await handle.result() == "accepted"
+    assert [note.reason for note in script.orders[1].decisions] == [Reason.DELIVERY_FAILED]
+
+
+async def test_a_throttled_attempt_is_made_again_later(client: Client) -> None:
+    script = Script(Plan(hops=(WHATSAPP,)), [THROTTLED, ACCEPTED])
+    async with running(client, script, cache=0) as handle:
+        assert await handle.result() == "accepted"
+    assert [order.number for order in script.orders] == [1, 2]
+    assert [note.reason for note in script.orders[1].decisions] == [Reason.RETRY_LATER]
+
+
+async def test_doubt_ends_as_unknown_and_is_never_sent_again(client: Client) -> None:
+    script = Script(Plan(hops=(WHATSAPP, EMAIL)), [UNKNOWN])
+    async with running(client, script) as handle:
+        assert await handle.result() == "unknown"
+    assert [(ending.status, ending.reason) for ending in script.endings] == [(Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)]
+
+
+async def test_cancelling_while_it_waits_for_its_time_ends_it(client: Client) -> None:
+    script = Script(Plan(hops=(WHATSAPP,)), [])
+    async with running(client, script, send_at=datetime.now(UTC) + timedelta(days=30)) as handle:
+        await handle.signal("cancel")
+        assert await handle.result() == "cancelled"
+    assert [note.reason for note in script.endings[0].decisions] == [Reason.SCHEDULED]
+
+
+async def test_it_expires_before_its_time_without_sending(client: Client) -> None:
+    now = datetime.now(UTC)
+    script = Script(Plan(hops=(WHATSAPP,)), [])
+    times = {"send_at": now + timedelta(days=1), "expires_at": now + timedelta(seconds=0.2)}
+    async with running(client, script, **times) as handle:
+        assert await handle.result() == "expired"
+    assert script.orders == []
+
+
+async def test_nothing_to_try_ends_as_rejected_with_the_reason(client: Client) -> None:
+    plan = Plan(hops=(), skipped=(SkippedHop(channel=Channel.SMS, reason=Reason.NO_ADDRESS),))
+    script = Script(plan, [])
+    async with running(client, script) as handle:
+        assert await handle.result() == "rejected"
+    assert script.endings[0].reason is Reason.NO_ADDRESS
+    assert [(note.kind, note.channel) for note in script.endings[0].decisions] == [("skipped", "sms")]
+
+
+async def test_an_outcome_that_the_database_could_not_take_is_recorded_later(client: Client) -> None:
+    record = AttemptRecord(
+        tenant_id="t",
+        notification_id="n",
+        message_id="m",
+        attempt_id="a",
+        outcome=Outcome.ACCEPTED,
+        at=datetime.now(UTC),
+    )
+    script = Script(Plan(hops=(WHATSAPP,)), [replace(ACCEPTED, unrecorded=record)])
+    async with running(client, script) as handle:
+        assert await handle.result() == "accepted"
+    assert script.recorded == [record]
+
+
+async def test_the_image_that_follows_is_a_message_of_its_own(client: Client) -> None:
+    script = Script(Plan(hops=(WHATSAPP,)), [replace(ACCEPTED, follow_up=True), ACCEPTED])
+    async with running(client, script) as handle:
+        assert await handle.result() == "accepted"
+    assert [(order.part, order.closes) for order in script.orders] == [(0, True), (1, True)]
