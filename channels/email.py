@@ -124,6 +124,8 @@ def _html(part: EmailPart, scope: Scope, language: str) -> str | None:
         html = from_mjml(fill(part.mjml, scope, pointer=pointer, html=True), language=language, pointer=pointer)
     elif part.html is not None:
         html = fill(part.html, scope, pointer=pointer, html=True)
+        if wrong := check_tags(html, is_mjml=False):
+            raise refused(wrong, pointer)
     else:
         return None
     html = inline(html, pointer=pointer)

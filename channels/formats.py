@@ -1,8 +1,8 @@
 """Filters that write dates, times, numbers and money in the recipient's language and zone."""
 
 import re
-from copy import copy
 from collections.abc import Mapping
+from copy import copy
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
