@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.variables import Variable, VariableType, check_data, check_schema, fits, missing_variables, with_defaults
+from domain.variables import (
+    ABSENT,
+    Variable,
+    VariableType,
+    check_data,
+    check_schema,
+    fits,
+    missing_variables,
+    with_defaults,
+)
 
 SCHEMA = (
     Variable(name="name"),
@@ -91,6 +100,11 @@ CASES = [
 @pytest.mark.parametrize(("kind", "value", "fitting"), CASES)
 def test_a_value_fits_its_type_or_not(kind: VariableType, value: object, *, fitting: bool) -> None:
     assert fits(kind, value) is fitting
+
+
+def test_what_was_not_given_shows_itself_as_absent() -> None:
+    assert repr(Variable(name="a")).count("=ABSENT") == 2
+    assert Variable(name="a", default=None).default is not ABSENT
 
 
 def test_every_type_has_examples() -> None:
