@@ -1,0 +1,155 @@
+"""One row per operation of the API: how to call it with real ids of a tenant.
+
+A new operation needs a row in `ROWS`: its operation id, and a function that makes what it works on as the tenant who
+owns it (`world.owner`) and returns the `Call`. An operation without a key belongs in `PUBLIC`, with the reason.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Who can be asked to make things: the tenant whose ids are used, and the operator."""
+
+    owner: httpx.AsyncClient
+    operator: httpx.AsyncClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request with ids of the owning tenant.
+
+    Attributes:
+        path: Values of the path's parameters.
+        json: The body.
+        headers: Further headers, such as an idempotency key.
+        query: The query.
+        content: A body that is not JSON, instead of `json`.
+        foreign: What another tenant's key gets: 404 as soon as an id of the owner is in the request.
+        secret: Texts of the owner that no other tenant may see in the answer.
+    """
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    foreign: int = 404
+    secret: tuple[str, ...] = ()
+
+
+Row = Callable[[World], Awaitable[Call]]
+
+
+async def made(client: httpx.AsyncClient, method: str, path: str, **options: Any) -> Any:
+    """Returns the JSON of a request that makes something, and fails the test when it does not."""
+    answer = await client.request(method, path, **options)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def fixed(**call: Any) -> Row:
+    """Returns the row of an operation that needs nothing to be made before."""
+
+    async def row(_: World) -> Call:
+        return Call(**call)
+
+    return row
+
+
+async def _listed_key(world: World) -> Call:
+    key = await made(world.owner, "POST", "/v1/keys", json={"name": "x", "scopes": ["*"]})
+    return Call(foreign=200, secret=(key["id"],))
+
+
+async def _key(world: World) -> Call:
+    key = await made(world.owner, "POST", "/v1/keys", json={"name": "x", "scopes": ["keys:write"]})
+    return Call(path={"key_id": key["id"]})
+
+
+async def _tenant(world: World) -> Call:
+    tenant = await made(world.operator, "POST", "/v1/tenants", json={"name": "another"})
+    return Call(path={"tenant_id": tenant["id"]})
+
+
+async def _suspended(world: World) -> Call:
+    return Call(path=(await _tenant(world)).path, json={"reason": "unpaid"})
+
+
+async def _tenant_key(world: World) -> Call:
+    return Call(path=(await _tenant(world)).path, json={"name": "recovered"})
+
+
+async def _recipient(world: World) -> Call:
+    body = {"name": "Asha", "addresses": [{"kind": "phone", "value": "+919876543210"}]}
+    await made(world.owner, "PUT", "/v1/recipients/asha", json=body)
+    return Call(path={"external_id": "asha"})
+
+
+async def _put_recipient(world: World) -> Call:
+    return Call(path=(await _recipient(world)).path, json={"name": "Mine"}, foreign=201, secret=("Asha",))
+
+
+async def _listed_recipient(world: World) -> Call:
+    await _recipient(world)
+    return Call(foreign=200, secret=("asha", "+919876543210"))
+
+
+async def _new_address(world: World) -> Call:
+    return Call(path=(await _recipient(world)).path, json={"kind": "phone", "value": "+14155550123"})
+
+
+async def _address(world: World) -> Call:
+    await _recipient(world)
+    found = await made(world.owner, "GET", "/v1/recipients/asha")
+    return Call(path={"external_id": "asha", "address_id": found["addresses"][0]["id"]})
+
+
+async def _suppressed_address(world: World) -> Call:
+    return Call(path=(await _address(world)).path, json={"reason": "asked to stop"})
+
+
+async def _audited(world: World) -> Call:
+    key = await made(world.owner, "POST", "/v1/keys", json={"name": "x", "scopes": ["*"]})
+    return Call(foreign=200, secret=(key["id"],))
+
+
+ROWS: dict[str, Row] = {
+    # Tenants, for the operator.
+    "create_tenant": fixed(json={"name": "new"}),
+    "list_tenants": fixed(),
+    "get_tenant": _tenant,
+    "suspend_tenant": _suspended,
+    "activate_tenant": _tenant,
+    "create_tenant_key": _tenant_key,
+    # Keys.
+    "create_key": fixed(json={"name": "x", "scopes": ["keys:write"]}, foreign=201),
+    "list_keys": _listed_key,
+    "get_key": _key,
+    "revoke_key": _key,
+    "rotate_key": _key,
+    # Recipients.
+    "put_recipient": _put_recipient,
+    "list_recipients": _listed_recipient,
+    "get_recipient": _recipient,
+    "delete_recipient": _recipient,
+    "add_address": _new_address,
+    "remove_address": _address,
+    "verify_address": _address,
+    "suppress_address": _suppressed_address,
+    "restore_address": _address,
+    # Audit.
+    "list_audit_entries": _audited,
+}
+
+PUBLIC: dict[str, str] = {
+    "get_health": "tells only that the process runs",
+    "get_readiness": "tells only whether the database is there",
+    "get_metrics": "numbers without ids; kept inside the network",
+    "receive_meta_callback": "authenticated by its signature",
+    "confirm_meta_webhook": "authenticated by the verify token",
+}
