@@ -1,6 +1,6 @@
 """The OpenAPI document: what FastAPI gathers, and the problems that every operation can answer with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -49,10 +49,7 @@ Operation = dict[str, Any]
 
 def problem_responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     """Returns `responses` for a route that also answers with these kinds of problem."""
-    found: dict[int | str, list[Kind]] = {}
-    for kind in kinds:
-        found.setdefault(TYPES[kind].status, []).append(kind)
-    return {status: _response(found[status]) for status in found}
+    return {status: _response(found) for status, found in _by_status(kinds).items()}
 
 
 def install(app: FastAPI) -> None:
@@ -86,33 +83,57 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas |= {"Problem": _PROBLEM, "ProblemItem": _PROBLEM_ITEM}
+    shared = document["components"].setdefault("responses", {})
     for _, path, operation in operations(document):
-        _complete(path, operation)
+        _complete(path, operation, shared)
     return document
 
 
-def _complete(path: str, operation: Operation) -> None:
-    """Adds the problems that follow from an operation's shape."""
-    kinds = [Kind.BAD_REQUEST, Kind.INTERNAL_ERROR, Kind.UNAVAILABLE]
+def _complete(path: str, operation: Operation, shared: dict[str, Any]) -> None:
+    """Puts the problems that a route declares, and those that follow from its shape, as references to shared answers."""
+    responses = operation["responses"]
+    kinds = {*_declared(responses), *_implied(path, operation)}
+    problems = _by_status(kind for kind in Kind if kind in kinds)
+    kept = {status: answer for status, answer in responses.items() if not _is_error(status)}
+    for status, found in problems.items():
+        name = ".".join(found)
+        shared[name] = _response(found)
+        kept[str(status)] = {"$ref": f"#/components/responses/{name}"}
+    operation["responses"] = dict(sorted(kept.items()))
+
+
+def _declared(responses: Operation) -> Iterator[Kind]:
+    for answer in responses.values():
+        for name in answer.get("content", {}).get(MEDIA_TYPE, {}).get("examples", ()):
+            yield Kind(name)
+
+
+def _implied(path: str, operation: Operation) -> Iterator[Kind]:
+    yield from (Kind.BAD_REQUEST, Kind.INTERNAL_ERROR, Kind.UNAVAILABLE)
     if operation.get("security"):
-        kinds.append(Kind.UNAUTHENTICATED)
-        kinds += [Kind.MISSING_SCOPE, Kind.TENANT_SUSPENDED] if _scoped(operation) else []
+        yield Kind.UNAUTHENTICATED
+        if _scoped(operation):
+            yield from (Kind.MISSING_SCOPE, Kind.TENANT_SUSPENDED)
     if "{" in path:
-        kinds.append(Kind.NOT_FOUND)
+        yield Kind.NOT_FOUND
     if "requestBody" in operation:
-        kinds += [Kind.MALFORMED_JSON, Kind.BODY_TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE]
+        yield from (Kind.MALFORMED_JSON, Kind.BODY_TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE)
     parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
     if "cursor" in parameters:
-        kinds.append(Kind.INVALID_CURSOR)
-    responses = operation["responses"]
-    automatic = responses.pop("422", {})
-    if MEDIA_TYPE in automatic.get("content", {}):
-        responses["422"] = automatic
-    elif parameters or "requestBody" in operation:
-        kinds.append(Kind.VALIDATION_FAILED)
-    for status, response in problem_responses(*kinds).items():
-        responses.setdefault(str(status), response)
-    operation["responses"] = dict(sorted(responses.items()))
+        yield Kind.INVALID_CURSOR
+    if parameters or "requestBody" in operation:
+        yield Kind.VALIDATION_FAILED
+
+
+def _by_status(kinds: Iterable[Kind]) -> dict[int | str, list[Kind]]:
+    found: dict[int | str, list[Kind]] = {}
+    for kind in kinds:
+        found.setdefault(TYPES[kind].status, []).append(kind)
+    return found
+
+
+def _is_error(status: str) -> bool:
+    return status.startswith(("4", "5"))
 
 
 def _scoped(operation: Operation) -> bool:

@@ -74,7 +74,8 @@ def test_every_error_of_every_operation_is_a_problem(document: dict[str, Any]) -
         errors = {status: answer for status, answer in operation["responses"].items() if int(status) >= 400}
         assert "500" in errors, f"{method} {path}"
         for status, answer in errors.items():
-            assert list(answer["content"]) == ["application/problem+json"], f"{method} {path} {status}"
+            shared = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+            assert list(shared["content"]) == ["application/problem+json"], f"{method} {path} {status}"
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
