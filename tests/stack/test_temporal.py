@@ -123,7 +123,7 @@ def _add_as_number(name: str) -> AddSearchAttributesRequest:
     return AddSearchAttributesRequest(namespace="default", search_attributes=kinds)
 
 
-async def _no_download(target: Path, say: object) -> bool:  # noqa: ARG001 - the signature of what it stands for
+async def _no_download(target: Path, say: object) -> bool:
     return False
 
 
