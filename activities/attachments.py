@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from providers.downloads import Downloads
-
 from db import uploads
 from db.session import Database
 from domain.content import Attachment
 from domain.errors import MediaRefused
+from providers.downloads import Downloads
 
 LARGEST_TOTAL = 20 * 1024 * 1024
 """Bytes that all attachments of one mail may have together; larger mails are refused by most receivers."""

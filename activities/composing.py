@@ -12,7 +12,7 @@ from channels import Rendered
 from db.delivery import Claimed, Work
 from domain import locales
 from domain.content import Content, EmailContent, Outgoing
-from domain.errors import ContentRefused, InvalidAddress
+from domain.errors import ContentRefused, InvalidAddress, NoImage
 from domain.notifications import DeliveryOrder
 from domain.recipients import Channel
 from domain.templates import Part, choose_part
@@ -81,8 +81,8 @@ def has_follow_up(order: DeliveryOrder, work: Work) -> bool:
 
 
 def _content(rendered: Rendered, part: int) -> Content:
-    if rendered.skipped is not None:
-        raise ContentRefused(f"skipped by the template: {rendered.skipped}", provider_code=rendered.skipped)
+    if rendered.skipped == NoImage.code:
+        raise NoImage("the template says to skip without an image, and there is none")
     content = rendered.content if part == 0 else rendered.follow_up
     if content is None:
         raise ContentRefused("the template has nothing to follow this message")

@@ -9,6 +9,7 @@ DeliveryError
      ├─ InvalidAddress      nobody can be reached at this address
      ├─ Unsubscribed        this person does not want it
      ├─ ContentRefused      this content, template or attachment is not acceptable
+     │   └─ NoImage         the image is missing, and the template says to skip without one
      ├─ OutsideWindow       free-form content outside the service window
      ├─ TemplateUnavailable the provider paused, disabled or does not know the template
      ├─ MediaRefused        the provider could not fetch or take the media
@@ -84,6 +85,12 @@ class ContentRefused(Rejected):
     """The provider does not accept this content."""
 
     code = "content_refused"
+
+
+class NoImage(ContentRefused):
+    """The image is missing, and the template says to skip without one."""
+
+    code = "no_image"
 
 
 class OutsideWindow(Rejected):
