@@ -90,7 +90,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(path: str, operation: Operation, shared: dict[str, Any]) -> None:
-    """Puts the problems that a route declares, and those that follow from its shape, as references to shared answers."""
+    """Replaces declared problems, and adds those that follow from the shape, as references to shared answers."""
     responses = operation["responses"]
     kinds = {*_declared(responses), *_implied(path, operation)}
     problems = _by_status(kind for kind in Kind if kind in kinds)
