@@ -57,10 +57,11 @@ def locate(major: int | None = None) -> Binaries:
 
 
 def reachable(path: Path, user: int | None) -> bool:
-    """Tells whether a user id may enter every directory above a path (None: the present user, who may)."""
+    """Tells whether a user id may enter every directory above a path, and use it (None: the present user, who may)."""
     if user is None:
         return True
-    return all(_may_enter(directory, user) for directory in path.resolve().parents)
+    path = path.resolve()
+    return all(_may_enter(each, user) for each in (path, *path.parents) if each.exists())
 
 
 def bring_within_reach(binaries: Binaries, beside: Path, user: int | None) -> Binaries:
@@ -89,8 +90,18 @@ def _copy(binaries: Binaries, target: Path) -> None:
     libraries = bundle.with_name(f"{_WHEEL}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
-    fresh.chmod(0o755)
+    for path in (fresh, *fresh.rglob("*")):  # whatever the person's umask was when the wheel was installed
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     fresh.rename(target)
+
+
+def make_public(directory: Path) -> None:
+    """Makes a directory and those above it that are missing, all of them open to enter, whatever the umask says."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir()
+        each.chmod(0o755)
 
 
 def _candidates() -> Iterator[Binaries]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stack import processes
 from stack.child import Child, Program
 from stack.logs import PartLog
-from stack.postgres_binaries import Binaries, bring_within_reach, locate, reachable
+from stack.postgres_binaries import Binaries, bring_within_reach, locate, make_public, reachable
 from stack.postgres_roles import SUPERUSER
 from stack.problems import StackError
 from stack.secret_file import Secrets
@@ -41,7 +41,7 @@ class Cluster:
             StackError: the directory or the programs cannot be used by the server's user.
         """
         try:
-            self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+            make_public(self.directory)
             if self.user is not None:
                 os.chown(self.directory, self.user, self.user)
             self.directory.chmod(0o700)

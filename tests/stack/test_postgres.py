@@ -174,6 +174,18 @@ def test_the_files_of_root_lie_where_the_server_may_enter(
     assert cluster_of(tmp_path, secrets).directory == Path("/named")
 
 
+async def test_a_strict_umask_does_not_lock_the_server_out(public_directory: Path, cluster: Cluster) -> None:
+    place = Cluster(directory=public_directory / "new" / "deep", user=cluster.user)
+    before = os.umask(0o077)
+    try:
+        server = PostgresServer(public_directory, cluster=place, durable=False)
+        await server.start()
+        await server.stop()
+    finally:
+        os.umask(before)
+    assert place.directory.stat().st_mode & 0o777 == 0o700
+
+
 def test_programs_in_a_configured_directory_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("postgres", "initdb"):
         (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 17.9'\n", encoding="ascii")
@@ -197,6 +209,7 @@ async def test_programs_out_of_reach_are_copied_with_their_libraries(tmp_path: P
     wheel = postgres_binaries.locate()
     assert wheel.bundle is not None, "the wheel is part of the development environment"
     postgres_binaries._copy(wheel, hidden / "copy")
+    (hidden / "copy" / wheel.bundle.name).chmod(0o700)
     bundle = hidden / "copy" / wheel.bundle.name
     directory = bundle / wheel.directory.relative_to(wheel.bundle)
     hidden_copy = postgres_binaries.Binaries(directory=directory, version=wheel.version, bundle=bundle)
