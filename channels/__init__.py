@@ -42,7 +42,7 @@ def check(channel: Channel, content: Mapping[str, Any]) -> tuple[Fault, ...]:
     except TemplateError as error:
         return error.faults
     found = [fault for source in medium.sources(part) for fault in _source_faults(source)]
-    return (*found, *medium.faults(part))
+    return tuple(found) or medium.faults(part)  # markup is judged only when its Liquid is sound
 
 
 def _source_faults(source: Source) -> tuple[Fault, ...]:

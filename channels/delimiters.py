@@ -10,6 +10,7 @@ from channels.errors import refused
 _OPENING = re.compile(r"\{\{|\{%")
 _TAG_NAME = re.compile(r"\{%-?\s*(\w*)")
 _END_RAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
+_GAP = re.compile(r"[ \t\r]{200}")
 _CLOSING = {"{{": "}}", "{%": "%}"}
 _UNAVAILABLE = frozenset({"include", "render", "tablerow", "doc", "ifchanged", "layout", "extends", "block", "import"})
 _LONGEST_EXPRESSION = 4096
@@ -41,6 +42,8 @@ def check_delimiters(source: str) -> None:
 def _check_tag(source: str, start: int, name: str, end: int) -> None:
     if name in _UNAVAILABLE:
         raise refused(f"{place(source, start)}: the tag '{name}' is not available; a part stands alone")
+    if _GAP.search(source, start, end):
+        raise refused(f"{place(source, start)}: a tag has more than 200 spaces in a row")
     if end - start > _LONGEST_EXPRESSION and name != "liquid":
         raise refused(f"{place(source, start)}: the expression is longer than {_LONGEST_EXPRESSION:,} characters")
 

@@ -21,6 +21,8 @@ from channels.values import number
 HEAVIEST = 256 * 1024
 """Characters and items that a filter takes, and that it returns."""
 _MOST_DECIMALS = 20
+_MOST_TAGS = 5_000
+"""The parser behind it takes quadratic time over nested elements."""
 
 
 def weigh(value: object) -> int:
@@ -130,6 +132,7 @@ def _uniq(items: object, key: object = None) -> list[Any]:
 
 
 def _strip_html(value: str) -> str:
+    _refuse_crowd("strip_html", value)
     return html.unescape(nh3.clean(value, tags=set()))
 
 
@@ -137,8 +140,14 @@ def _strip_html(value: str) -> str:
 def _sanitize_html(value: object, *, context: Any) -> str:
     """Keeps harmless HTML (paragraphs, emphasis, lists, links) of a value; plain texts get its words only."""
     if context.autoescape:
+        _refuse_crowd("sanitize_html", text(value))
         return Markup(nh3.clean(text(value)))
     return _strip_html(text(value))
+
+
+def _refuse_crowd(name: str, value: str) -> None:
+    if value.count("<") > _MOST_TAGS:
+        raise FilterArgumentError(f"{name}: more than {_MOST_TAGS:,} tags", token=None)
 
 
 def _list(items: object, name: str) -> Sequence[Any]:

@@ -20,6 +20,7 @@ DATA: dict[str, Any] = {
     "evil": '<script>alert("x")</script>&\'',
     "long": "x" * 1000,
     "far": 10**9,
+    "tags": "<i>" * 6_000,
 }
 
 

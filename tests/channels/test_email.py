@@ -130,6 +130,36 @@ def test_a_mail_that_cannot_be_sent_is_refused(content: dict[str, Any], data: di
         mail(content, data)
 
 
+def _around(pieces: str) -> str:
+    return MJML.replace("<mj-text>{{ text }}</mj-text>", pieces)
+
+
+CROWDS = {
+    "nested elements": ({"html": "<div>" * 20_000 + "x"}, "at most 6,000 elements"),
+    "nested tables": ({"html": "<table><tr><td>" * 10_000 + "x"}, "at most 6,000 elements"),
+    "open formatting": ({"html": "".join(f"<p><b id={index}></p>" for index in range(2_000))}, "at most 1,000 links"),
+    "nested components": ({"mjml": _around("<mj-section><mj-column>" * 2_000)}, "at most 1,000 components"),
+    "elements inside mjml": ({"mjml": _around("<mj-text>" + "<i>" * 20_000)}, "at most 6,000 elements"),
+    "selectors": ({"html": f"<style>{'p,' * 50_000}p {{color: red}}</style>" + "<p>x</p>" * 1_000}, "selectors"),
+    "elements from a loop": (
+        {"html": "{% for i in (1..9000) %}<div>{% endfor %}x"},
+        "at most 6,000 elements",
+    ),
+}
+
+
+@pytest.mark.parametrize(("markup", "message"), CROWDS.values(), ids=list(CROWDS))
+def test_markup_made_to_exhaust_the_parsers_never_reaches_them(markup: dict[str, str], message: str) -> None:
+    content = {"subject": "a", **markup}
+    check(Channel.EMAIL, content)
+    with pytest.raises(TemplateError, match=message):
+        mail(content)
+
+
+def test_comments_that_never_end_hide_the_rest_and_take_no_time() -> None:
+    assert mail({"subject": "a", "html": "<p>x</p><!--" * 5_000}).text == "x"
+
+
 def test_line_ends_in_data_never_start_another_header() -> None:
     content = {"subject": "{{ a }}", "text": "x", "headers": {"List-Unsubscribe": "<{{ a }}>"}}
     sent = mail(content, {"a": "one\r\nBcc: two"})
@@ -235,7 +265,3 @@ def test_any_markup_gives_a_mail_or_the_one_error(pieces: list[str]) -> None:
             mail(content)
         except TemplateError as error:
             assert error.faults  # noqa: PT017 - both ways are fine, only the kind of error matters
-
-
-def _around(pieces: str) -> str:
-    return MJML.replace("<mj-text>{{ text }}</mj-text>", pieces)

@@ -40,6 +40,8 @@ HOSTILE = {
     "growing capture": (GROWING, "larger than"),
     "nested blocks": ("{% if 1 %}" * 30 + "{% endif %}" * 30, "nested deeper"),
     "nested brackets": ("{{ a" + "[a" * 900 + "]" * 900 + " }}", "nested too deeply"),
+    "gaps inside a tag": ("{% liquid\n assign x =" + " " * 20_000 + "1 2\n %}", "200 spaces in a row"),
+    "nested markup in data": ("{{ tags | strip_html }}{{ tags | sanitize_html }}", "more than 5,000 tags"),
     "open delimiters": ("{{" * 25_000, "never closed"),
     "open raws": ("{% raw %}" * 7_000, "never closed"),
     "open docs": ("{% doc %}" * 7_000, "not available"),
