@@ -1,14 +1,17 @@
 """`carillon up --detach` and `carillon down`: starts an instance in the background, stops one from outside."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from stack import processes
 from stack.home import Home
+from stack.logs import listeners, say
 from stack.problems import StackError
 from stack.state import read_state, sole_instance
 from stack.up import already_running, end_leftovers
@@ -40,32 +43,45 @@ def detach(home: Home, *, workers: int) -> str:
             cwd=home.path,
         )
     os.close(write_end)
+    say("Starting Carillon …")
     with os.fdopen(read_end, encoding="utf-8") as report:
-        line = report.readline()
-    if not line:
-        raise StackError(f"Carillon ended while it started; {home.logs / 'up.log'} says why.")
-    answer = json.loads(line)
-    if "problem" in answer:
-        raise StackError(answer["problem"])
-    return f"{answer['words']}\nIt runs in the background; stop it with 'carillon down'."
+        return _hear(report, home)
 
 
 def reporter() -> Callable[[str, str], None] | None:
-    """Returns what tells the waiting foreground process how the start went, None when nobody waits.
+    """Returns what tells the waiting foreground process how the start goes, None when nobody waits.
 
-    The words go through a pipe, since they may hold a key that is shown once and belongs in no log.
+    The words go through a pipe, since they may hold a key that is shown once and belongs in no log. The kinds are
+    `progress`, and to end with `words` or `problem`.
     """
     named = os.environ.pop(REPORT, None)
     if named is None:
         return None
     descriptor = int(named)
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - the signature of the standard library
+    pipe = os.fdopen(descriptor, "w", encoding="utf-8")
 
     def report(kind: str, words: str) -> None:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps({kind: words}) + "\n")
+        with contextlib.suppress(BrokenPipeError, ValueError):  # nobody waits any more
+            pipe.write(json.dumps({kind: words}) + "\n")
+            pipe.flush()
+            if kind != "progress":
+                pipe.close()
 
+    listeners.append(lambda sentence: report("progress", sentence))
     return report
+
+
+def _hear(report: TextIO, home: Home) -> str:
+    for line in report:
+        told: dict[str, str] = json.loads(line)
+        if "progress" in told:
+            say(told["progress"])
+        elif "problem" in told:
+            raise StackError(told["problem"])
+        else:
+            return f"{told['words']}\nIt runs in the background; stop it with 'carillon down'."
+    raise StackError(f"Carillon ended while it started; {home.logs / 'up.log'} says why.")
 
 
 def down(home: Home) -> str:

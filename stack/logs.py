@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -78,9 +79,15 @@ def is_colourful(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
+# Who else hears what is said: the foreground process that waits for one in the background.
+listeners: list[Callable[[str], None]] = []
+
+
 def say(sentence: str) -> None:
-    """Prints one sentence of progress to the person who waits; it is no output of the command."""
+    """Tells the person who waits one sentence of progress; it is no output of the command."""
     sys.stderr.write(sentence + "\n")
+    for listener in listeners:
+        listener(sentence)
 
 
 def _private(path: str, flags: int) -> int:

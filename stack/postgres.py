@@ -29,7 +29,7 @@ _SETTINGS = {
     "max_connections": "200",
     "fsync": "on",
     "synchronous_commit": "on",
-    "password_encryption": "scram-sha-256",
+    "password_encryption": "scram-sha-256",  # pragma: allowlist secret
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "",

@@ -26,6 +26,7 @@ def print_status(status: Status) -> None:
         pid, up = str(part.pid or "-"), _duration(part.uptime_seconds)
         table.add_row(part.name, f"[{colour}]{part.health}[/]", part.address, pid, part.version, str(part.restarts), up)
     console.print(table)
+    console.print(f"\ndata in {status.home}, the operator key in its secrets.json", highlight=False, soft_wrap=True)
 
 
 def print_findings(findings: list[Finding]) -> None:
