@@ -1,4 +1,4 @@
-"""The tables of the delivery ledger: notification, message, attempt, receipt, callback, decision."""
+"""The tables of the delivery ledger: notification, tombstone, message, attempt, receipt, callback, decision."""
 
 from sqlalchemy import ARRAY, Boolean, Index, Integer, LargeBinary, SmallInteger, Text, UniqueConstraint, Uuid, text
 
@@ -56,9 +56,23 @@ notification = tenant_table(
     Index(None, "tenant_id", "receiver_id", "id"),
     Index(None, "tenant_id", "status", "id"),
     Index(None, "tenant_id", "template", "id"),
+    Index(None, "tenant_id", "to", "id"),
+    Index(
+        None,
+        "tenant_id",
+        "original_notification_id",
+        postgresql_where=text("original_notification_id IS NOT NULL"),
+    ),
     Index(
         "notification_metadata_idx", "metadata", postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"}
     ),
+)
+
+tombstone = tenant_table(
+    "tombstone",
+    col("idempotency_key"),
+    moment("created_at", null=False),
+    UniqueConstraint("tenant_id", "idempotency_key"),
 )
 
 message = tenant_table(
@@ -179,6 +193,7 @@ inbound_message = tenant_table(
     belongs("callback_id", to="callback"),
     UniqueConstraint("tenant_id", "provider", "event_key"),
     Index(None, "tenant_id", "author_kind", "author", "occurred_at"),
+    Index(None, "tenant_id", "quotes", postgresql_where=text("quotes IS NOT NULL")),
 )
 
 decision = tenant_table(
