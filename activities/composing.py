@@ -66,13 +66,16 @@ class Composer:
 def render(order: DeliveryOrder, work: Work) -> Rendered:
     """Returns the content of an order, rendered from the version that was accepted with the notification."""
     parts = [Part(channel=Channel(p["channel"]), locale=p["locale"], content=p["content"]) for p in work.parts]
-    chosen = choose_part(parts, order.hop.channel, (order.hop.locale, *locales.chain(order.hop.locale)))
+    chosen = choose_part(parts, order.hop.channel, (order.hop.locale,))
     if chosen is None:
         raise ContentRefused("the template version has no part for this channel and locale")
     data = (
         {**work.data, "attachments": [_visible(item) for item in work.attachments]} if work.attachments else work.data
     )
-    return channels.render(order.hop.channel, chosen.content, data, locale=order.hop.locale, zone=work.zone or "UTC")
+    hop = order.hop
+    reader = hop.reader_locale or (hop.locale if hop.locale != locales.DEFAULT else "en")
+    zone = work.zone or "UTC"
+    return channels.render(hop.channel, chosen.content, data, locale=reader, zone=zone, language=hop.locale)
 
 
 def has_follow_up(order: DeliveryOrder, work: Work) -> bool:

@@ -62,6 +62,7 @@ def _hop(
         account_id=str(account.id),
         address_id=str(address.id) if address.id else None,
         locale=part.locale,
+        reader_locale=wanted.locale,
         quarantine=account.quarantine if account.quarantine is not None else -1.0,
     )
 

@@ -52,6 +52,8 @@ class Hop:
     """One channel to try, and when it counts as having worked.
 
     Attributes:
+        locale: The locale of the template's part that is sent.
+        reader_locale: The locale in which dates and numbers are written; the part's own where nobody asked.
         within: Seconds to wait for `success` before the next hop; None waits for nothing.
         quarantine: Seconds within which a receipt normally settles an uncertain attempt.
         after_unknown: Whether the next hop may follow an outcome that stayed unknown.
@@ -63,6 +65,7 @@ class Hop:
     account_id: str
     address_id: str | None
     locale: str
+    reader_locale: str | None = None
     success: Status = Status.ACCEPTED
     within: float | None = None
     quarantine: float = 120.0

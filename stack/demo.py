@@ -150,7 +150,7 @@ def _await_end(http: httpx.Client, story: Story, notification_id: str) -> dict[s
             return found
         if time.monotonic() > deadline:
             raise StackError(
-                f"{story.title!r} stands at {found['status']!r} by {found['channel']!r} after {_PATIENCE:.0f} s, not at "
+                f"{story.title!r} is {found['status']!r} by {found['channel']!r} after {_PATIENCE:.0f} s, not "
                 f"{story.ends!r} by {story.by!r}; 'carillon doctor' looks for the cause."
             )
         time.sleep(0.1)
