@@ -37,6 +37,7 @@ _CONTRACTS = ("tests/test_architecture.py", "tests/contracts")
 # Counters need no 64 bits, and Alembic's own table has a varchar.
 _SKIPPED_BY_SQUAWK = "prefer-bigint-over-int,prefer-bigint-over-smallint,prefer-text-field"
 _BASELINE = ".secrets.baseline"
+_LOCKS = r"(requirements|uv)\.lock"  # nothing but hashes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +95,24 @@ def _timed(console: Console, name: str, step: Callable[[], bool]) -> Outcome:
     return Outcome(name=name, passed=passed, seconds=time.monotonic() - began)
 
 
+def accept_secrets(root: Path) -> bool:
+    """Writes the baseline anew from what stands in the tree now; who commits it vouches for every line of it."""
+    scan = [_beside_python("detect-secrets"), "scan", "--exclude-files", _LOCKS, *_listed(root)]
+    found = subprocess.run(scan, check=False, cwd=root, env=_environment(), capture_output=True, text=True)
+    if found.returncode == 0:
+        (root / _BASELINE).write_text(found.stdout, encoding="utf-8")
+    return found.returncode == 0
+
+
 def _no_new_secrets(root: Path) -> bool:
+    files = _listed(root)
+    return bool(files) and _run(root, "detect-secrets-hook", "--baseline", _BASELINE, *files)
+
+
+def _listed(root: Path) -> list[str]:
     git = shutil.which("git") or "git"
-    listed = subprocess.run([git, "ls-files", "-z"], check=False, cwd=root, capture_output=True, text=True)
-    if listed.returncode:
-        return False
-    files = [name for name in listed.stdout.split("\0") if name and (root / name).is_file() and name != _BASELINE]
-    return _run(root, "detect-secrets-hook", "--baseline", _BASELINE, *files)
+    listed = subprocess.run([git, "ls-files", "-z"], check=False, cwd=root, capture_output=True, text=True).stdout
+    return [name for name in listed.split("\0") if name and (root / name).is_file() and name != _BASELINE]
 
 
 def _safe_migrations(root: Path) -> bool:
@@ -113,12 +125,16 @@ def _safe_migrations(root: Path) -> bool:
 
 
 def _run(root: Path, program: str, *arguments: str) -> bool:
-    found = Path(sys.executable).parent / program
-    return subprocess.run([str(found), *arguments], check=False, cwd=root, env=_environment()).returncode == 0
+    command = [_beside_python(program), *arguments]
+    return subprocess.run(command, check=False, cwd=root, env=_environment()).returncode == 0
 
 
 def _run_python(root: Path, *arguments: str) -> bool:
     return subprocess.run([sys.executable, *arguments], check=False, cwd=root, env=_environment()).returncode == 0
+
+
+def _beside_python(program: str) -> str:
+    return str(Path(sys.executable).parent / program)
 
 
 def _environment() -> dict[str, str]:

@@ -43,6 +43,15 @@ def check() -> None:
 
 
 @dev.command()
+def secrets() -> None:
+    """Takes what looks like a secret in the tree now as known; look at the difference before you commit it."""
+    from stack.checks import accept_secrets  # noqa: PLC0415 - a table library, needed here alone
+
+    _need_checkout()
+    raise typer.Exit(0 if accept_secrets(ROOT) else 1)
+
+
+@dev.command()
 def lock() -> None:
     """Resolves the dependencies again and writes requirements.lock, which names no address."""
     _need_checkout()

@@ -70,7 +70,7 @@ async def test_the_application_is_no_superuser_and_must_log_in(server: PostgresS
     rights = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
     assert await _value(server.dsn, rights) is False
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(server.dsn, password="wrong")
+        await asyncpg.connect(server.dsn, password="wrong")  # pragma: allowlist secret
 
 
 async def test_the_server_does_not_run_as_root(server: PostgresServer) -> None:
