@@ -7,12 +7,12 @@ from typing import Any
 
 import aiosmtplib
 import httpx
-from providers.smtp import Smtp
 
 from domain.errors import DeliveryError
 from providers.base import Provider
 from providers.meta import Meta
 from providers.redaction import facts
+from providers.smtp import Smtp
 
 _SECONDS = 15.0
 _SOCKET_SECONDS = 8.0

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from activities.accounts import AccountProviders
 from api import openapi, pages, problems
 from api.middleware import RequestContext, RequestLimits
 from api.routers import ROUTERS
@@ -29,11 +30,13 @@ def create_app(
         ValueError: The settings name no usable key ring.
     """
     settings = settings or Settings()
+    key_ring = key_ring or KeyRing.parse(settings.key_ring.get_secret_value())
     services = Services(
         settings=settings,
         database=database
         or Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
-        key_ring=key_ring or KeyRing.parse(settings.key_ring.get_secret_value()),
+        key_ring=key_ring,
+        account_providers=AccountProviders(key_ring),
     )
     app = FastAPI(
         title="Carillon",

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api import addresses, audit, keys, pages, probes, recipients, tenants
+from api import account_life, accounts, addresses, audit, keys, pages, probes, providers, recipients, tenants
 
 ROUTERS: tuple[APIRouter, ...] = (
     pages.router,
@@ -11,5 +11,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     recipients.router,
     addresses.router,
+    providers.router,
+    accounts.router,
+    account_life.router,
     audit.router,
 )

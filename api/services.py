@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from fastapi import Depends, Request
 
+from activities.accounts import AccountProviders
 from api.metrics import Metrics
 from db.session import Database
 from sealing import KeyRing
@@ -48,11 +49,12 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Settings, the database, the key ring, and what counts and runs beside the requests."""
+    """Settings, the database, the key ring, opened accounts, and what counts and runs beside the requests."""
 
     settings: Settings
     database: Database
     key_ring: KeyRing
+    account_providers: AccountProviders
     metrics: Metrics = field(default_factory=Metrics)
     background: Background = field(default_factory=Background)
     now: Callable[[], datetime] = _now

@@ -13,6 +13,7 @@ from api import credentials
 from api.app import create_app
 from db import keys
 from db.session import Database
+from sandbox.serve import Sandbox, SandboxSettings
 from sealing import KeyRing
 from settings import Settings
 
@@ -102,3 +103,34 @@ async def other_client(
 ) -> httpx.AsyncClient:
     """A client with a key of `other_tenant_id`, who must see nothing of the first tenant."""
     return open_client(await make_key(other_tenant_id))
+
+
+META = {
+    "phone_number_id": "106540352242922",
+    "waba_id": "102290129340398",
+    "access_token": "token-very-secret",
+    "app_secret": "app-very-secret",
+    "verify_token": "verify-very-secret",
+}
+
+
+@pytest.fixture(scope="session")
+async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
+    """A stand-in of the providers that knows the number of `meta_config`."""
+    journal = tmp_path_factory.mktemp("sandbox") / "journal.jsonl"
+    settings = SandboxSettings(
+        port=0, smtp_port=0, journal=journal, smtp_user="mailer", smtp_password=SecretStr("mail-very-secret")
+    )
+    async with Sandbox(settings) as running:
+        number = {name: META[name] for name in ("waba_id", "access_token", "app_secret", "verify_token")}
+        body = number | {"display_phone_number": "+1 555 078-3881"}
+        async with httpx.AsyncClient(base_url=running.url) as client:
+            answer = await client.put(f"/_sandbox/numbers/{META['phone_number_id']}", json=body)
+            answer.raise_for_status()
+        yield running
+
+
+@pytest.fixture
+def meta_config(sandbox: Sandbox) -> dict[str, str]:
+    """Configuration of a WhatsApp account that the sandbox confirms."""
+    return META | {"base_url": sandbox.url}

@@ -13,10 +13,15 @@ import httpx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Who can be asked to make things: the tenant whose ids are used, and the operator."""
+    """Who can be asked to make things: the tenant whose ids are used, and the operator.
+
+    Attributes:
+        meta: Configuration of an account that the sandbox's stand-in of WhatsApp confirms.
+    """
 
     owner: httpx.AsyncClient
     operator: httpx.AsyncClient
+    meta: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,41 @@ async def _suppressed_address(world: World) -> Call:
     return Call(path=(await _address(world)).path, json={"reason": "asked to stop"})
 
 
+async def _account(world: World) -> Call:
+    body = {"name": "WhatsApp", "provider": "meta", "config": world.meta}
+    account = await made(world.owner, "POST", "/v1/accounts", json=body)
+    return Call(path={"account_id": account["id"]})
+
+
+async def _new_account(world: World) -> Call:
+    return Call(json={"name": "WhatsApp", "provider": "meta", "config": world.meta}, foreign=201)
+
+
+async def _listed_account(world: World) -> Call:
+    made_one = await _account(world)
+    return Call(foreign=200, secret=(made_one.path["account_id"], world.meta["phone_number_id"]))
+
+
+async def _changed_account(world: World) -> Call:
+    return Call(path=(await _account(world)).path, json={"priority": 7})
+
+
+async def _rotated_account(world: World) -> Call:
+    return Call(path=(await _account(world)).path, json={"secrets": {"access_token": "another"}})
+
+
+async def _active_account(world: World) -> Call:
+    path = (await _account(world)).path
+    await made(world.owner, "POST", f"/v1/accounts/{path['account_id']}/verify")
+    return Call(path=path, json={"reason": "under review"})
+
+
+async def _suspended_account(world: World) -> Call:
+    active = await _active_account(world)
+    await made(world.owner, "POST", f"/v1/accounts/{active.path['account_id']}/suspend", json=active.json)
+    return Call(path=active.path)
+
+
 async def _audited(world: World) -> Call:
     key = await made(world.owner, "POST", "/v1/keys", json={"name": "x", "scopes": ["*"]})
     return Call(foreign=200, secret=(key["id"],))
@@ -142,6 +182,17 @@ ROWS: dict[str, Row] = {
     "verify_address": _address,
     "suppress_address": _suppressed_address,
     "restore_address": _address,
+    # Accounts.
+    "list_providers": fixed(foreign=200),
+    "create_account": _new_account,
+    "list_accounts": _listed_account,
+    "get_account": _account,
+    "change_account": _changed_account,
+    "rotate_account_secret": _rotated_account,
+    "verify_account": _account,
+    "suspend_account": _active_account,
+    "resume_account": _suspended_account,
+    "retire_account": _account,
     # Audit.
     "list_audit_entries": _audited,
 }

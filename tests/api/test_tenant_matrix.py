@@ -61,9 +61,10 @@ async def test_only_the_right_key_of_the_right_tenant_gets_an_answer(
     open_client: OpenClient,
     make_key: KeyFactory,
     tenant_id: UUID,
+    meta_config: dict[str, str],
 ) -> None:
     method, path, _, scope = SCOPED[name]
-    call = await ROWS[name](World(owner=client, operator=operator))
+    call = await ROWS[name](World(owner=client, operator=operator, meta=meta_config))
     refused = await _ask(open_client(), method, path, call)
     assert (refused.status_code, refused.json()["type"]) == (401, "urn:carillon:problem:unauthenticated")
     revoked = await _ask(open_client(await _revoked(client)), method, path, call)
@@ -81,10 +82,14 @@ async def test_only_the_right_key_of_the_right_tenant_gets_an_answer(
 
 @pytest.mark.parametrize("name", OPERATED)
 async def test_only_the_operator_stands_above_tenants(
-    name: str, client: httpx.AsyncClient, operator: httpx.AsyncClient, open_client: OpenClient
+    name: str,
+    client: httpx.AsyncClient,
+    operator: httpx.AsyncClient,
+    open_client: OpenClient,
+    meta_config: dict[str, str],
 ) -> None:
     method, path, _ = OPERATED[name]
-    call = await ROWS[name](World(owner=client, operator=operator))
+    call = await ROWS[name](World(owner=client, operator=operator, meta=meta_config))
     for asking in (open_client(), client, open_client("wrong"), open_client("")):
         assert (await _ask(asking, method, path, call)).status_code == 401
     assert (await _ask(operator, method, path, call)).status_code < 400
