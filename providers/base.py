@@ -25,6 +25,8 @@ class MailRequest:
     envelope_to: str = field(repr=False)
     body: bytes = field(repr=False)
     message_id: str = ""
+    hostname: str = "localhost"
+    """How we introduce ourselves to the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class MailResponse:
     """What an SMTP server answered to the final dot, or to the command that it refused."""
 
     code: int
-    text: str
+    text: str = field(repr=False)
     stage: str  # connect | auth | mail | rcpt | data | accepted
     message_id: str = ""
 
