@@ -13,7 +13,6 @@ from uuid import UUID
 
 import structlog
 import uuid_utils.compat
-from providers.transport import Transport
 from temporalio import activity
 
 from activities import outcomes
@@ -28,6 +27,7 @@ from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcom
 from domain.reasons import Reason
 from domain.status import Status
 from providers.base import Accepted
+from providers.transport import Transport
 
 log = structlog.get_logger(__name__)
 

@@ -171,7 +171,7 @@ async def _seed(api: httpx.AsyncClient, operator_key: str, provider: Provider) -
     await _post(api, f"/v1/accounts/{account['id']}/resume", None, key)
     content = {"kind": "template", "name": "hello_v1", "language": "en", "body": ["{{ name }}"]}
     await _post(api, "/v1/templates", {"name": "hello", "channels": ["whatsapp"]}, key)
-    version = {"parts": [{"channel": "whatsapp", "locale": "en", "content": content}]}
+    version = {"parts": [{"channel": "whatsapp", "locale": "default", "content": content}]}
     made = await _post(api, "/v1/templates/hello/versions", version, key)
     await _post(api, f"/v1/templates/hello/versions/{made['number']}/publish", None, key)
 

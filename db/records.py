@@ -53,7 +53,7 @@ WITH asked AS (
 ), messages AS (
     UPDATE message SET status = asked.message_status, awaited = asked.awaited,
            status_at = CASE WHEN status = asked.message_status THEN status_at ELSE asked.at END,
-           reason = asked.error_code, snapshot_hash = coalesce(asked.snapshot_hash, snapshot_hash),
+           reason = asked.error_code, snapshot_hash = coalesce(asked.snapshot_hash, message.snapshot_hash),
            provider_message_id = coalesce(asked.provider_message_id, message.provider_message_id),
            accepted_at = CASE WHEN asked.state = 'accepted' THEN coalesce(accepted_at, asked.at) ELSE accepted_at END,
            failed_at = CASE WHEN asked.state = 'refused' THEN coalesce(failed_at, asked.at) ELSE failed_at END

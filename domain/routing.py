@@ -182,7 +182,7 @@ def _after_acceptance(plan: Plan, progress: Progress, hop: Hop, now: datetime) -
     if last is not None and last.follow_up and not progress.cancelled and (step := _follow_up(plan, hop, state, now)):
         return step
     if state.status.reaches(hop.success):
-        return Finish(status=state.status)
+        return Finish(status=_best(progress))
     if state.status.is_failure:
         return _give_up(plan, progress, Reason.DELIVERY_FAILED)
     if progress.cancelled or not _waits(plan, hop):

@@ -65,8 +65,8 @@ TEMPLATES: list[dict[str, Any]] = [
         },
         "version": {
             "parts": [
-                {"channel": "whatsapp", "locale": "en", "content": _WHATSAPP},
-                {"channel": "email", "locale": "en", "content": _MAIL},
+                {"channel": "whatsapp", "locale": "default", "content": _WHATSAPP},
+                {"channel": "email", "locale": "default", "content": _MAIL},
             ],
             "variables": _VARIABLES,
             "note": "the first one",
