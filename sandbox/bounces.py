@@ -7,6 +7,7 @@ from email.message import EmailMessage, Message
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
+from email.policy import SMTP
 from email.utils import format_datetime, localtime, make_msgid
 
 from sandbox.journal import Journal
@@ -35,7 +36,7 @@ class Bounces:
         if not return_path:
             return
         report = delivery_report(raw, return_path, recipient, status)
-        content = report.as_bytes()
+        content = report.as_bytes(policy=SMTP)
         outcome = "delivered"
         if self.relay:
             outcome = await asyncio.to_thread(_relay, self.relay, return_path, content)
@@ -108,5 +109,5 @@ def _relay(relay: str, return_path: str, content: bytes) -> str:
         with smtplib.SMTP(host or "127.0.0.1", int(port), timeout=10) as client:
             client.sendmail("", [return_path], content)
     except (OSError, smtplib.SMTPException) as problem:
-        return f"relay failed: {type(problem).__name__}"
+        return f"relay failed: {problem!r}"
     return "relayed"

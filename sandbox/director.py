@@ -1,6 +1,6 @@
 """Decides, send by send, which effects the rules in force have."""
 
-import random
+import hashlib
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Director:
         """Puts another behaviour in force; counters and chances start anew."""
         self.behaviour = behaviour
         self._magic = {rule.match.recipient: rule for rule in magic.rules()} if behaviour.magic else {}
-        self._chances = [random.Random(f"{behaviour.seed}/{index}") for index, _ in enumerate(behaviour.rules)]  # noqa: S311 - repeatable by seed
+        self._draws: dict[int, int] = defaultdict(int)
         self._turns: dict[tuple[str, str], int] = defaultdict(int)
 
     def effect_for(self, subject: Subject) -> Effect:
@@ -77,7 +77,7 @@ class Director:
 
     def _due(self, rule: Rule, index: int | None, subject: Subject) -> bool:
         match = rule.match
-        if index is not None and match.probability < 1 and self._chances[index].random() >= match.probability:
+        if index is not None and match.probability < 1 and self._chance(index) >= match.probability:
             return False
         if match.first is not None:
             key = (f"{index}/{rule.name}", subject.recipient)
@@ -90,6 +90,11 @@ class Director:
             match.next -= 1
             self._changed()
         return True
+
+    def _chance(self, index: int) -> float:
+        self._draws[index] += 1
+        drawn = hashlib.sha256(f"{self.behaviour.seed}/{index}/{self._draws[index]}".encode()).digest()
+        return int.from_bytes(drawn[:8]) / 2**64
 
 
 def _concerns(match: Match, subject: Subject) -> bool:

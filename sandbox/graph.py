@@ -35,6 +35,7 @@ class GraphApi:
     def mount(self, app: FastAPI) -> None:
         """Adds the routes; they come last, because their first segment matches anything."""
         routes: list[tuple[str, str, Handler]] = [
+            ("GET", "/_media/{ticket}", self._download),
             ("POST", "/{version}/{id}/messages", self._send),
             ("POST", "/{version}/{id}/media", self._upload),
             ("GET", "/{version}/{id}/message_templates", self._templates),
@@ -50,7 +51,6 @@ class GraphApi:
         ]
         for method, path, handler in routes:
             app.router.add_route(path, _guarded(handler), methods=[method])
-        app.router.add_route("/_media/{ticket}", _guarded(self._download), methods=["GET"])
 
     async def _send(self, request: Request) -> Response:
         number = self._number(request)

@@ -78,7 +78,7 @@ class PostOffice:
 
     def _accept(self, envelope: Envelope, raw: bytes, decided: list[Effect]) -> str:
         mail_id = self.mailbox.store(raw)
-        return_path = envelope.mail_from or ""
+        return_path = _return_path(envelope)
         for address, effect in zip(envelope.rcpt_tos, decided, strict=True):
             effects = effect.model_dump(exclude_unset=True)
             self.mailbox.accept(mail_id, raw, return_path, address, effects=effects)
@@ -94,9 +94,9 @@ class PostOffice:
                 "provider": "smtp",
                 "kind": kind,
                 "id": str(parsed.get("message-id", "")).strip() or None,
-                "reference": reference_of(parsed, envelope.mail_from or ""),
+                "reference": reference_of(parsed, _return_path(envelope)),
                 "to": address.lower(),
-                "from": envelope.mail_from,
+                "from": _return_path(envelope),
                 **facts,
             }
         )
@@ -108,6 +108,11 @@ def _effects(envelope: Any) -> dict[str, Effect]:
         envelope.effects = {}
     effects: dict[str, Effect] = envelope.effects
     return effects
+
+
+def _return_path(envelope: Envelope) -> str:
+    sender = envelope.mail_from or ""
+    return "" if sender == "<>" else sender
 
 
 def _login(session: Any) -> str:

@@ -150,7 +150,11 @@ def text_of(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     if part is None:
         return ""
-    return _payload(part).decode(part.get_content_charset() or "utf-8", "replace").replace("\r\n", "\n")
+    try:
+        text = _payload(part).decode(part.get_content_charset() or "utf-8", "replace")
+    except LookupError:  # a character set that nobody knows
+        text = _payload(part).decode("ascii", "replace")
+    return text.replace("\r\n", "\n")
 
 
 def reference_of(mail: EmailMessage, sender: str) -> str | None:

@@ -14,7 +14,20 @@ from sandbox.behaviour import Behaviour, Times
 from sandbox.callbacks import serialised, signature
 from sandbox.serve import Sandbox
 
-from .conftest import ACCOUNT, GUEST, NUMBER, PATIENT, QUICK, SECRET, TOKEN, Caller, Receiver, registration, settings, until
+from .conftest import (
+    ACCOUNT,
+    GUEST,
+    NUMBER,
+    PATIENT,
+    QUICK,
+    SECRET,
+    TOKEN,
+    Caller,
+    Receiver,
+    registration,
+    settings,
+    until,
+)
 
 # RFC 4231, test case 2: independent of this project.
 VECTOR = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
@@ -156,16 +169,18 @@ async def test_a_restart_goes_on_with_what_nobody_has_taken(tmp_path: Path, rece
     headers = {"Authorization": f"Bearer {TOKEN}"}
     slow = Behaviour(times=Times(sent=0, delivered=60, read=90), callbacks=PATIENT)
     body = {"messaging_product": "whatsapp", "to": GUEST, "biz_opaque_callback_data": "ref-1", "type": "template"}
-    async with Sandbox(settings(tmp_path), slow) as first:
-        async with httpx.AsyncClient(base_url=first.url, headers=headers) as client:
-            await client.put(f"/_sandbox/numbers/{NUMBER}", json=registration(receiver.url))
-            template = {"name": "plain", "language": {"code": "en_US"}}
-            sent = await client.post(f"/v26.0/{NUMBER}/messages", json={**body, "template": template})
-            await until(lambda: receiver.names() == ["sent"])
-            await asyncio.wait_for(until_entry(first, kind="callback", outcome="taken"), 5)
-            receiver.answers = [500] * 10
-            await client.post("/_sandbox/inbound", json={"number": NUMBER, "from": GUEST, "text": "hi"})
-            last = first.journal.last
+    async with (
+        Sandbox(settings(tmp_path), slow) as first,
+        httpx.AsyncClient(base_url=first.url, headers=headers) as client,
+    ):
+        await client.put(f"/_sandbox/numbers/{NUMBER}", json=registration(receiver.url))
+        template = {"name": "plain", "language": {"code": "en_US"}}
+        sent = await client.post(f"/v26.0/{NUMBER}/messages", json={**body, "template": template})
+        await until(lambda: receiver.names() == ["sent"])
+        await asyncio.wait_for(until_entry(first, kind="callback", outcome="taken"), 5)
+        receiver.answers = [500] * 10
+        await client.post("/_sandbox/inbound", json={"number": NUMBER, "from": GUEST, "text": "hi"})
+        last = first.journal.last
     receiver.bodies, receiver.answers = [], []
     async with Sandbox(settings(tmp_path), Behaviour(times=QUICK, callbacks=PATIENT)) as second:
         await until(lambda: len(receiver.statuses) == 2 and receiver.messages)

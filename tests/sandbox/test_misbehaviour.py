@@ -37,7 +37,7 @@ async def test_a_garbled_answer_is_200_but_not_json(caller: Caller) -> None:
     await caller.behave({"garbage_answer": True})
     answer = await caller.template()
     assert answer.status_code == 200
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         answer.json()
     assert await accepted(caller) == 1
 
@@ -256,9 +256,7 @@ async def test_magic_can_be_switched_off(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(("ending", "expected"), [("0020", "Thank you"), ("0021", "STOP")])
-async def test_a_magic_number_answers_by_itself(
-    caller: Caller, receiver: Receiver, ending: str, expected: str
-) -> None:
+async def test_a_magic_number_answers_by_itself(caller: Caller, receiver: Receiver, ending: str, expected: str) -> None:
     sent = await caller.template(to=f"+91981112{ending}")
     (message,) = await until(lambda: receiver.messages)
     assert message["text"]["body"] == expected

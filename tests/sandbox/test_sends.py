@@ -44,7 +44,9 @@ GOOD: dict[str, Json] = {
     "document by link": {"type": "document", "document": {"link": "https://x.example/a.pdf", "filename": "a.pdf"}},
     "three buttons": interactive(buttons=[button("a", "A"), button("b", "B"), button("c", "C")]),
     "list of ten rows": interactive("list", button="Open", sections=[{"title": "S", "rows": rows(10)}]),
-    "link button": interactive("cta_url", name="cta_url", parameters={"display_text": "Go", "url": "https://x.example"}),
+    "link button": interactive(
+        "cta_url", name="cta_url", parameters={"display_text": "Go", "url": "https://x.example"}
+    ),
     "reaction": {"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": ""}},
     "location": {"type": "location", "location": {"latitude": 1, "longitude": "2.5"}},
     "contact": {"type": "contacts", "contacts": [{"name": {"formatted_name": "Asha"}}]},
@@ -59,7 +61,12 @@ GOOD: dict[str, Json] = {
         "order_ready",
         {"type": "header", "parameters": words("7")},
         {"type": "body", "parameters": words("Asha", "7")},
-        {"type": "button", "sub_type": "quick_reply", "index": "0", "parameters": [{"type": "payload", "payload": "p"}]},
+        {
+            "type": "button",
+            "sub_type": "quick_reply",
+            "index": "0",
+            "parameters": [{"type": "payload", "payload": "p"}],
+        },
         {"type": "button", "sub_type": "url", "index": "2", "parameters": words("7")},
     ),
     "template with names": template(
@@ -91,7 +98,11 @@ BAD: dict[str, tuple[Json, int, str]] = {
     "to itself": ({**text("x"), "to": BUSINESS}, 131021, "cannot be sender"),
     "not a user id": ({**text("x"), "to": None, "recipient": "nobody"}, 131009, "valid user id"),
     "group": ({**text("x"), "recipient_type": "group"}, 100, "recipient_type"),
-    "media with id and link": ({"type": "image", "image": {"id": "1", "link": "https://x.example"}}, 100, "Exactly one"),
+    "media with id and link": (
+        {"type": "image", "image": {"id": "1", "link": "https://x.example"}},
+        100,
+        "Exactly one",
+    ),
     "unknown media": ({"type": "image", "image": {"id": "123"}}, 131009, "does not exist"),
     "link that is none": ({"type": "image", "image": {"link": "file:///etc/passwd"}}, 100, "valid URI"),
     "caption on audio": ({"type": "audio", "audio": {"link": "https://x.example/a", "caption": "c"}}, 100, "caption"),
@@ -111,13 +122,21 @@ BAD: dict[str, tuple[Json, int, str]] = {
     "paused template": (template("paused"), 132015, "paused"),
     "disabled template": (template("disabled"), 132016, "disabled"),
     "parameter missing": (
-        template("order_ready", {"type": "header", "parameters": words("7")}, {"type": "body", "parameters": words("A")}),
+        template(
+            "order_ready", {"type": "header", "parameters": words("7")}, {"type": "body", "parameters": words("A")}
+        ),
         132000,
         "body: number of localizable_params (1) does not match the expected number of params (2)",
     ),
-    "header parameter missing": (template("order_ready", {"type": "body", "parameters": words("A", "7")}), 132000, "header"),
+    "header parameter missing": (
+        template("order_ready", {"type": "body", "parameters": words("A", "7")}),
+        132000,
+        "header",
+    ),
     "parameter with a line break": (
-        template("named", {"type": "body", "parameters": [{"type": "text", "parameter_name": "name", "text": "a\nb"}] * 2}),
+        template(
+            "named", {"type": "body", "parameters": [{"type": "text", "parameter_name": "name", "text": "a\nb"}] * 2}
+        ),
         132012,
         "new-line",
     ),
@@ -142,7 +161,9 @@ BAD: dict[str, tuple[Json, int, str]] = {
     ),
     "picture missing": (template("pictured"), 132012, "expected IMAGE, received UNKNOWN"),
     "video for a picture": (
-        template("pictured", {"type": "header", "parameters": [{"type": "video", "video": {"link": "https://x.example"}}]}),
+        template(
+            "pictured", {"type": "header", "parameters": [{"type": "video", "video": {"link": "https://x.example"}}]}
+        ),
         132012,
         "expected IMAGE, received VIDEO",
     ),
@@ -169,7 +190,9 @@ async def test_what_the_platform_refuses_is_refused_with_its_code(
     caller: Caller, content: Json, code: int, says: str
 ) -> None:
     body = {"messaging_product": "whatsapp", "to": f"+{GUEST}", **content}
-    answer = await caller.client.post(f"/v26.0/{NUMBER}/messages", json={k: v for k, v in body.items() if v is not None})
+    answer = await caller.client.post(
+        f"/v26.0/{NUMBER}/messages", json={k: v for k, v in body.items() if v is not None}
+    )
     error = answer.json()["error"]
     assert error["code"] == code
     assert answer.status_code == (404 if code == 132001 else 400)
