@@ -87,7 +87,7 @@ def demo() -> None:
     """Sets everything up, sends five notifications, shows their timelines."""
     from stack import demo
 
-    raise typer.Exit(demo.main())
+    demo.main()
 
 
 @app.command()

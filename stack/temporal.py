@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from stack import ports, temporal_binary
+from stack import ports, probes, temporal_binary
 from stack.child import Child, Program
 from stack.logs import PartLog, say
 from stack.problems import NotReadyError, StackError
@@ -66,6 +66,11 @@ class TemporalServer:
         """Returns the address of the web pages."""
         return None if self._ui_port is None else f"http://{ports.LOOPBACK}:{self._ui_port}"
 
+    @property
+    def probe(self) -> str | None:
+        """Returns a page that answers 200 only while the service behind it does, None without web pages."""
+        return None if self.ui_url is None else f"{self.ui_url}/api/v1/system-info"
+
     async def start(self) -> str:
         """Starts the server and returns its address once it answers and knows our search attributes.
 
@@ -104,7 +109,7 @@ class TemporalServer:
 
     async def _until_ready(self, program: Path, child: Child) -> None:
         deadline = time.monotonic() + _START_WITHIN
-        while not await self._takes_search_attributes(program):
+        while not (await self._takes_search_attributes(program) and await self._shows_pages()):
             if child.ended is not None:
                 await child.wait()
                 reason = next((line for line in reversed(self.log.last) if "rror" in line), "no reason given")
@@ -136,6 +141,9 @@ class TemporalServer:
             reason = complaint.decode(errors="replace").strip()
             raise StackError(f"Temporal refuses a search attribute ({reason}); move {self._home} away and start again.")
         return process.returncode == 0
+
+    async def _shows_pages(self) -> bool:
+        return self.probe is None or await probes.is_ok(self.probe)
 
     def _environment(self) -> dict[str, str]:
         """Returns an environment in which the program finds no configuration of its user's."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TextIO
@@ -10,7 +11,7 @@ from typing import TextIO
 from stack import processes
 from stack.home import Home
 from stack.layout import Layout, lay_out, operator_key
-from stack.logs import LogBook, say
+from stack.logs import LogBook, PartLog, say
 from stack.parts import POSTGRES, Parts
 from stack.secret_file import Secrets, load_or_make
 from stack.state import PartState, own_state, read_state, sole_instance, write_state
@@ -84,7 +85,7 @@ class _Instance:
 
     async def _start(self, supervisor: Supervisor, layout: Layout, secrets: Secrets) -> None:
         await supervisor.start()
-        key = await _seed(self._home, layout, secrets)
+        key = await _seed(self._home, layout, secrets, self._logs.of("demo"))
         self._state = replace(self._state, ready=True, urls=_urls(layout))
         self._note(supervisor.parts())
         self._tell(_summary(self._home, layout, key))
@@ -115,17 +116,24 @@ def end_leftovers(home: Home) -> None:
                 say(f"Ended {part.name} (process {part.pid}), left over from an instance that was killed.")
 
 
-async def _seed(home: Home, layout: Layout, secrets: Secrets) -> str | None:
+async def _seed(home: Home, layout: Layout, secrets: Secrets, log: PartLog) -> str | None:
+    """Makes the demo tenant; without it the stack is as good for everybody else, so a failure is told and no more."""
     from stack.seed import seed  # noqa: PLC0415 - an HTTP client, needed once everything runs
 
-    async with asyncio.timeout(_SEED_WITHIN):
-        return await seed(
-            api_url=layout.api_url,
-            operator_key=operator_key(secrets),
-            sandbox_url=layout.sandbox_url,
-            sandbox_smtp_port=layout.smtp,
-            home=home.path,
-        )
+    try:
+        async with asyncio.timeout(_SEED_WITHIN):
+            return await seed(
+                api_url=layout.api_url,
+                operator_key=operator_key(secrets),
+                sandbox_url=layout.sandbox_url,
+                sandbox_smtp_port=layout.smtp,
+                home=home.path,
+            )
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it must not take the stack down
+        for line in traceback.format_exception(problem):
+            log.write(line.rstrip())
+        say(f"The demo tenant is not ready ({type(problem).__name__}: {problem}); {log.file} says more.")
+        return None
 
 
 def _urls(layout: Layout) -> dict[str, str]:

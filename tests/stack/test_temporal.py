@@ -10,7 +10,9 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, RemoveSearchAttributesRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from stack import temporal_binary, temporal_client
+from stack import probes, temporal_binary, temporal_client
+from stack.logs import PartLog
+from stack.ports import any_free
 from stack.problems import NotReadyError, StackError
 from stack.search_attributes import SEARCH_ATTRIBUTES
 from stack.temporal import TemporalServer
@@ -49,6 +51,18 @@ async def test_the_server_knows_our_search_attributes(server: TemporalServer) ->
     assert (facts.missing_search_attributes, facts.pollers) == ([], [])
     assert facts.version == server.version
     assert await temporal_client.answers(server.address)
+
+
+@needs_program
+async def test_the_probe_answers_while_the_service_does(tmp_path: Path) -> None:
+    server = TemporalServer(tmp_path, ui_port=any_free(), log=PartLog(tmp_path / "log"))
+    await server.start()
+    try:
+        assert server.probe is not None
+        assert await probes.is_ok(server.probe)
+    finally:
+        await server.stop(0.1)
+    assert not await probes.is_ok(server.probe)
 
 
 @needs_program

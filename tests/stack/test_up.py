@@ -30,6 +30,7 @@ class Person:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("CARILLON_", "TEMPORAL_"))}
         places = {"CARILLON_HOME": str(directory / "home"), "CARILLON_POSTGRES_DATA": str(directory / "postgres")}
         self._environment = {**ours, **places}
+        self.first_words = ""
 
     def runs(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -51,12 +52,14 @@ def person() -> Iterator[Person]:
     directory = Path(tempfile.mkdtemp(prefix="carillon-up-"))
     directory.chmod(0o755)  # the database's user has to pass
     made = Person(directory)
-    started = made.runs("up", "--detach", "--workers", "2")
-    assert started.returncode == 0, started.stderr
-    assert "API key" in started.stdout
-    yield made
-    made.runs("down")
-    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        started = made.runs("up", "--detach", "--workers", "2")
+        assert started.returncode == 0, started.stderr
+        made.first_words = started.stdout
+        yield made
+    finally:
+        made.runs("down")
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _until(condition: Callable[[], bool], within: float = 30) -> None:
@@ -71,6 +74,11 @@ def test_every_part_runs_and_is_healthy(person: Person) -> None:
     assert seen["healthy"]
     assert {part["name"] for part in seen["parts"]} == _PARTS
     assert all(part["version"] and part["pid"] and part["address"] for part in seen["parts"])
+
+
+def test_the_start_ends_with_the_addresses_and_the_key(person: Person) -> None:
+    for name in ("API", "docs", "console", "Temporal UI", "sandbox mailbox", "API key"):
+        assert f"\n  {name:<16} " in person.first_words
 
 
 def test_doctor_finds_nothing_wrong(person: Person) -> None:
