@@ -1,5 +1,6 @@
 """What holds for every request: an id, size limits, security headers, measured time, and no leaking failures."""
 
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_FIRST_ERROR = 400
 _TRANSPORT_SECURITY = "max-age=31536000"
 
 
@@ -55,12 +57,16 @@ class RequestContext:
                     raise
                 await internal_error().response(request_id)(scope, receive, answer.send)
             finally:
-                self._metrics.observe(
-                    method=scope["method"],
-                    route=getattr(scope.get("route"), "path", None),
-                    status=answer.status or 500,
-                    seconds=time.perf_counter() - started,
-                )
+                self._account_for(scope, answer.status or 500, time.perf_counter() - started)
+
+    def _account_for(self, scope: Scope, status: int, seconds: float) -> None:
+        """Counts the answer and logs it by its route: paths and queries can hold ids and addresses."""
+        route = getattr(scope.get("route"), "path", None)
+        self._metrics.observe(method=scope["method"], route=route, status=status, seconds=seconds)
+        level = logging.DEBUG if status < _FIRST_ERROR else logging.INFO
+        log.log(
+            level, "request.answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
+        )
 
 
 class RequestLimits:

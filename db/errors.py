@@ -7,8 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 __all__ = ["FAILURES", "DatabaseError", "is_unavailable"]
 
-_UNAVAILABLE: tuple[type[Exception], ...] = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
-FAILURES: tuple[type[Exception], ...] = (DatabaseError, *_UNAVAILABLE)
+FAILURES: tuple[type[Exception], ...] = (DatabaseError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """Everything that using the database can raise; the driver raises some by itself when it cannot connect."""
 
 # Classes of SQLSTATE: connection lost, out of resources, operator intervention (shutdown, restart), I/O error.
@@ -17,9 +16,10 @@ _UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 
 def is_unavailable(error: Exception) -> bool:
     """Tells whether a later request may succeed: the server is away, restarting, or has no connection free."""
-    if isinstance(error, (PoolExhausted, *_UNAVAILABLE)):
+    if isinstance(error, (PoolExhausted, OSError, asyncpg.InterfaceError)):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state.startswith(_UNAVAILABLE_CLASSES)
+    if isinstance(error, DBAPIError):
+        state, lost = getattr(error.orig, "sqlstate", None), error.connection_invalidated
+    else:
+        state, lost = getattr(error, "sqlstate", None), False
+    return lost or (state or "").startswith(_UNAVAILABLE_CLASSES)
