@@ -2,7 +2,20 @@
 
 from fastapi import APIRouter
 
-from api import account_life, accounts, addresses, audit, keys, pages, probes, providers, recipients, tenants
+from api import (
+    account_life,
+    accounts,
+    addresses,
+    audit,
+    callbacks,
+    codec,
+    keys,
+    pages,
+    probes,
+    providers,
+    recipients,
+    tenants,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     pages.router,
@@ -15,4 +28,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     account_life.router,
     audit.router,
+    callbacks.router,
+    codec.router,
 )
