@@ -57,6 +57,11 @@ class Callbacks:
             headers={"User-Agent": "facebookexternalua", "Accept": "*/*", "Content-Type": "application/json"},
         )
 
+    @property
+    def pending(self) -> int:
+        """Returns how much is still going to happen: statuses, retries, replies, bounces."""
+        return len(self._tasks)
+
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Runs work beside everything else until it ends or the sandbox closes."""
         task = asyncio.get_running_loop().create_task(work)

@@ -99,7 +99,13 @@ class Control:
             app.router.add_route(path, _guarded(handler), methods=[method])
 
     async def _health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "journal": {"last": self.platform.journal.last}})
+        return JSONResponse(
+            {
+                "status": "ok",
+                "journal": {"last": self.platform.journal.last},
+                "pending": self.platform.callbacks.pending,
+            }
+        )
 
     async def _journal(self, request: Request) -> Response:
         query = request.query_params

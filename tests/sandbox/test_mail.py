@@ -162,7 +162,7 @@ async def test_a_mail_without_return_path_never_bounces(sandbox: Sandbox, caller
 
 
 async def bounced(sandbox: Sandbox, caller: Caller) -> list[dict[str, Any]]:
-    await until(lambda: not sandbox.platform.callbacks._tasks)
+    await until(lambda: sandbox.platform.callbacks.pending == 0)
     return await caller.journal(kind="bounce")
 
 
@@ -229,7 +229,7 @@ async def test_bounces_can_take_a_relay_and_mails_outlive_a_restart(tmp_path: Pa
         async with Sandbox(settings(tmp_path / "b", bounce_relay=relay)) as theirs:
             await deliver(theirs, "bounce@x.example")
             mail = await until(lambda: next(iter(ours.mailbox.newest_first(RETURN_PATH, None, 1)), None))
-            await until(lambda: not theirs.platform.callbacks._tasks)
+            await until(lambda: theirs.platform.callbacks.pending == 0)
             assert next(e for e in theirs.journal.entries() if e["kind"] == "bounce")["outcome"] == "relayed"
     async with Sandbox(settings(tmp_path / "a")) as again:
         kept = again.mailbox.find(mail.id)
