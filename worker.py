@@ -2,12 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
-from providers.transport import Transport
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -16,12 +15,14 @@ from activities.accounts import AccountProviders
 from activities.attachments import Attachments
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.reconciliation import Reconciliation
 from activities.records import Records
 from activities.resolution import Resolution
 from db.session import Database
 from outbox import Dispatcher
 from providers import PROVIDERS
 from providers.downloads import Downloads
+from providers.transport import Transport
 from sealing import KeyRing
 from settings import Settings
 from telemetry import configure_logging, serve_metrics
@@ -86,16 +87,23 @@ async def run(settings: Settings) -> None:
         sandboxed=settings.sandboxed_workflows,
     )
     async with metrics, composed as worker, worker:
-        dispatching = asyncio.create_task(dispatcher.run())
-        stopping = asyncio.create_task(stop.wait())
         log.info("worker.started", task_queue=settings.task_queue)
-        await asyncio.wait([dispatching, stopping], return_when=asyncio.FIRST_COMPLETED)
-        dispatching.cancel()
-        await asyncio.wait([dispatching])
-        if not stop.is_set():
-            dispatching.result()
+        await _until_stopped(stop, dispatcher.run(), Reconciliation(database).run())
     await database.close()
     log.info("worker.stopped")
+
+
+async def _until_stopped(stop: asyncio.Event, *services: Coroutine[None, None, None]) -> None:
+    """Runs services beside the worker until told to stop; one that fails ends the process, which is started again."""
+    running = [asyncio.create_task(service) for service in services]
+    stopping = asyncio.create_task(stop.wait())
+    finished, _ = await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
+    for task in running:
+        task.cancel()
+    await asyncio.wait(running)
+    for task in running:
+        if task in finished:
+            task.result()
 
 
 def main() -> None:

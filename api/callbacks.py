@@ -18,6 +18,7 @@ from db.receipts import NewReceipt
 from domain.errors import CallbackRefused, Misconfigured
 from providers.base import Callback, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
 from providers.meta import Meta
+from providers.smtp import Smtp
 
 router = APIRouter(prefix="/api/webhooks", tags=["Callbacks"], generate_unique_id_function=lambda route: route.name)
 
@@ -64,6 +65,22 @@ async def receive_meta_callback(tenant_id: TenantId, request: Request, body: Raw
     return Response(status_code=200)
 
 
+@router.post(
+    "/smtp/{tenant_id}",
+    summary="Take a bounce",
+    status_code=200,
+    response_class=Response,
+    responses=problem_responses(Kind.UNAUTHENTICATED),
+    openapi_extra={"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}},
+)
+async def receive_smtp_report(tenant_id: TenantId, body: RawBody, services: ServicesOf) -> Response:
+    """Records a report that a mail server delivered to a return path of ours; the path itself authenticates it."""
+    callback = Callback(body=body, headers={})
+    provider = _authentic(await _providers(services, tenant_id, Smtp.name), callback)
+    await _record(services, tenant_id, provider, callback)
+    return Response(status_code=200)
+
+
 async def _providers(services: Services, tenant_id: UUID, name: str) -> list[Any]:
     async with services.database.tenant(tenant_id) as connection:
         accounts = await callbacks.accounts_of(connection, tenant_id, name)
@@ -92,7 +109,7 @@ def _authentic(providers: Sequence[Provider], callback: Callback) -> Provider:
         except CallbackRefused:
             continue
         return provider
-    raise Problem(Kind.UNAUTHENTICATED, "The signature fits no account; check the app secret.")
+    raise Problem(Kind.UNAUTHENTICATED, "The signature fits no account of this tenant; check its secrets.")
 
 
 async def _record(services: Services, tenant_id: UUID, provider: Provider, callback: Callback) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -96,6 +96,14 @@ async def add(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[N
     news = [(item, matches[item.event_key]) for item in receipts if item.event_key in fresh & matches.keys()]
     await _apply(connection, tenant_id, news)
     return len(fresh - matches.keys())
+
+
+async def tenants_with_orphans(connection: AsyncConnection) -> list[UUID]:
+    """Returns the tenants for whom receipts came, within the last eight days, that belong to no message yet."""
+    # Providers repeat callbacks for up to seven days; an older orphan is somebody else's message.
+    recent = receipt.c.received_at > func.now() - timedelta(days=8)
+    asked = select(receipt.c.tenant_id).where(receipt.c.message_id.is_(None), recent).distinct()
+    return list((await connection.execute(asked)).scalars())
 
 
 async def adopt(connection: AsyncConnection, tenant_id: UUID, *, limit: int = 500) -> int:

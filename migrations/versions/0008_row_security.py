@@ -39,6 +39,7 @@ _SYSTEM_GRANTS = {
     "notification": "SELECT",
     "message": "SELECT",
     "attempt": "SELECT",
+    "receipt": "SELECT",
     "account": "SELECT",
 }
 

@@ -77,7 +77,7 @@ def test_a_whatsapp_template_is_delivered_and_read(service: Service) -> None:
 def test_an_e_mail_arrives_with_both_parts(service: Service) -> None:
     notification_id = service.sends(to={"email": "whole@example.com"}, channels=["email"])
     service.becomes(notification_id, "accepted")
-    listed = service.sandbox.get("/mailbox", params={"recipient": "whole@example.com"}).raise_for_status().json()
+    listed = service.sandbox.get("/mailbox", params={"to": "whole@example.com"}).raise_for_status().json()
     assert "A-1" in json.dumps(listed)
 
 

@@ -203,4 +203,5 @@ PUBLIC: dict[str, str] = {
     "get_metrics": "numbers without ids; kept inside the network",
     "receive_meta_callback": "authenticated by its signature",
     "confirm_meta_webhook": "authenticated by the verify token",
+    "receive_smtp_report": "authenticated by the signed return path",
 }

@@ -15,6 +15,9 @@ from sqlalchemy import select, update
 from db.delivery_tables import attempt, callback, inbound_message, message, receipt
 from db.session import Database
 from db.tables import account
+from domain.content import EmailContent, Outgoing
+from domain.recipients import Address, AddressKind
+from providers.smtp import Smtp
 from sealing import KeyRing
 from tests import factories
 from tests.api.conftest import META
@@ -155,3 +158,41 @@ async def test_what_nobody_knows_yet_is_kept_and_counted(
     answer = await anonymous.post(f"/api/webhooks/meta/{tenant_id}", content=body, headers=signed(body))
     assert answer.status_code == 200
     assert [row["unknown_events"] for row in await rows(database, tenant_id, callback)] == [1]
+
+
+SMTP = {
+    "host": "127.0.0.1",
+    "port": 25,
+    "security": "none",
+    "from_address": "hello@carillon.example",
+    "return_path_domain": "bounces.carillon.example",
+    "verp_key": "v" * 32,
+}
+
+
+async def test_a_bounce_to_our_return_path_bounces_the_message(
+    anonymous: httpx.AsyncClient, database: Database, tenant_id: UUID, message_id: UUID, key_ring: KeyRing
+) -> None:
+    await factories.make_account(database, tenant_id, key_ring, provider="smtp", channel="email", config=SMTP)
+    mail = Smtp.configure(SMTP).request(
+        Outgoing(
+            reference=REFERENCE,
+            message_id="m",
+            to=Address(AddressKind.EMAIL, "asha@example.com"),
+            content=EmailContent(subject="Hello", text="Dear Asha"),
+        )
+    )
+    report = (
+        f"To: {mail.envelope_from}\r\nFrom: mailer-daemon@example.com\r\nSubject: Failed\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nNo such user.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n"
+        "Final-Recipient: rfc822; asha@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+    ).encode()
+    answer = await anonymous.post(f"/api/webhooks/smtp/{tenant_id}", content=report)
+    assert answer.status_code == 200
+    assert [(row["status"], row["reason"]) for row in await rows(database, tenant_id, message)] == [
+        ("bounced", "invalid_address")
+    ]
+    forged = report.replace(REFERENCE.encode(), b"ef" * 16)
+    assert (await anonymous.post(f"/api/webhooks/smtp/{tenant_id}", content=forged)).status_code == 401

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from activities.reconciliation import Reconciliation
 from db import callbacks, receipts
 from db.delivery_tables import attempt, message, notification, receipt
 from db.receipts import NewReceipt
@@ -184,3 +185,12 @@ async def test_the_same_callback_is_counted_and_not_new(sent: Sent) -> None:
     async with sent.database.tenant(sent.tenant_id) as connection:
         again = await callbacks.keep(connection, sent.tenant_id, provider="meta", body=b"{}", events=[], unknown=0)
     assert again == (sent.callback_id, False)
+
+
+async def test_the_background_finds_orphans_of_every_tenant(sent: Sent, other_tenant_id: UUID) -> None:
+    await sent.add(sent.receipt(Status.DELIVERED, reference=None))
+    background = Reconciliation(sent.database)
+    assert await background.adopt() == 0
+    await sent.change(attempt, provider_message_id="wamid.1")
+    assert await background.adopt() == 1
+    assert (await sent.row(message))["status"] == "delivered"
