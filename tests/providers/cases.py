@@ -93,6 +93,11 @@ def status(word: str = "delivered", **more: Any) -> dict[str, Any]:
     return {**facts, "biz_opaque_callback_data": REFERENCE, **more}
 
 
+WRITTEN = {"from": "919876543210", "from_user_id": "IN.1349", "id": "wamid.IN", "timestamp": "1763715600"}
+"""What every message of a person holds."""
+TEXT = {"type": "text", "text": {"body": "Hello"}}
+
+
 def _altered(callback: Callback) -> tuple[Callback, ...]:
     signature = callback.headers["x-hub-signature-256"]
     other = signed(callback.body, secret="another-secret")

@@ -2,8 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
+import httpx
 import pytest
+from pywa import handlers
+from pywa.client import WhatsApp
 
 from providers.meta import Meta
 from providers.smtp import Smtp
@@ -61,3 +65,22 @@ async def listen() -> AsyncIterator[Listen]:
     for task in tuple(conversations):
         task.cancel()
     await asyncio.gather(*conversations, return_exceptions=True)
+
+
+@pytest.fixture
+def theirs() -> tuple[WhatsApp, list[Any]]:
+    """The other client, and the updates that it read."""
+    seen: list[Any] = []
+    client = WhatsApp(
+        phone_id=META_CONFIG["phone_number_id"],
+        token="token",
+        session=httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(500))),
+        server=None,
+        app_secret=META_CONFIG["app_secret"],
+        verify_token=META_CONFIG["verify_token"],
+        filter_updates=False,
+    )
+    kinds = (handlers.MessageHandler, handlers.CallbackButtonHandler, handlers.CallbackSelectionHandler)
+    for kind in (*kinds, handlers.MessageStatusHandler, handlers.TemplateStatusUpdateHandler):
+        client.add_handlers(kind(lambda _, update: seen.append(update)))
+    return client, seen
