@@ -26,6 +26,8 @@ from sealing import KeyRing
 from settings import Settings
 
 _PROMISES = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+# No key of a tenant opens the operator's paths; callbacks are raw bytes that providers sign.
+_LEFT_OUT = "^/(metrics|v1/tenants|api/webhooks)"
 _LIMITS = limits(
     max_examples=250,
     deadline=None,
@@ -70,7 +72,7 @@ def test_made_up_requests_are_answered_as_the_document_says(
 ) -> None:
     assert database is not None
     with _served(settings, key_ring) as url:
-        schema = schemathesis.openapi.from_url(f"{url}/openapi.json").exclude(path_regex="^/(metrics|v1/tenants)")
+        schema = schemathesis.openapi.from_url(f"{url}/openapi.json").exclude(path_regex=_LEFT_OUT)
 
         answered: dict[str, set[int]] = {}
 
