@@ -4,17 +4,21 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from stack import processes
 from stack.home import cache_directory
 from stack.problems import StackError
 
 VERSION = "1.5.1"
 _MODULE = "github.com/temporalio/cli"
 _DOWNLOAD_WITHIN = 120.0
+_SAY_EVERY = 30.0
 
 
 async def locate(say: Callable[[str], None], *, cache: Path | None = None) -> Path:
@@ -59,6 +63,7 @@ def version_of(program: Path) -> str:
 async def _download(target: Path, say: Callable[[str], None]) -> bool:
     from temporalio.testing import WorkflowEnvironment  # noqa: PLC0415 - heavy, and needed once per machine
 
+    say("Fetching the Temporal CLI, once.")
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
         try:
             async with asyncio.timeout(_DOWNLOAD_WITHIN):
@@ -74,27 +79,35 @@ async def _build(target: Path, say: Callable[[str], None]) -> bool:
     go = shutil.which("go")
     if go is None:
         return False
-    say("Building the Temporal CLI, about 2.5 minutes, once.")
+    say("Building the Temporal CLI, about 2.5 minutes on two free cores, once.")
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-        command = [go, "install", "-ldflags", f"-s -w -X {_MODULE}/temporalcli.Version={VERSION}"]
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *[go, "install", "-ldflags", f"-s -w -X {_MODULE}/temporalcli.Version={VERSION}"],
             f"{_MODULE}/cmd/temporal@v{VERSION}",
             env={**os.environ, "GOBIN": directory, "CGO_ENABLED": "0"},
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
-        try:
-            _, complaint = await process.communicate()
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
+        complaint = await _wait(process, say)
         if process.returncode:
             last = complaint.decode(errors="replace").strip().splitlines()[-1:]
             say(f"'go install {_MODULE}/cmd/temporal@v{VERSION}' failed ({' '.join(last)}).")
             return False
         return await asyncio.to_thread(_adopt, Path(directory), target)
+
+
+async def _wait(process: asyncio.subprocess.Process, say: Callable[[str], None]) -> bytes:
+    """Returns what the process complained about once it has ended; it and its compilers end with this task."""
+    output, began = asyncio.create_task(process.communicate()), time.monotonic()
+    try:
+        while not (await asyncio.wait({output}, timeout=_SAY_EVERY))[0]:
+            say(f"Still building after {time.monotonic() - began:.0f} s.")
+    except asyncio.CancelledError:
+        processes.send_signal(process.pid, signal.SIGKILL, group=True)
+        await asyncio.wait({output})
+        raise
+    return output.result()[1]
 
 
 def _adopt(directory: Path, target: Path) -> bool:
@@ -108,4 +121,5 @@ def _adopt(directory: Path, target: Path) -> bool:
 
 
 def _first_line(problem: BaseException) -> str:
-    return (str(problem).splitlines() or [type(problem).__name__])[0]
+    line = (str(problem).splitlines() or [type(problem).__name__])[0]
+    return line.partition(" for url")[0]

@@ -1,8 +1,9 @@
 """A real Temporal server over a database file, and the ways to its program."""
 
+import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, RemoveSearchAttributesRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from stack import probes, temporal_binary, temporal_client
+from stack import probes, processes, temporal_binary, temporal_client
 from stack.logs import PartLog
 from stack.ports import any_free
 from stack.problems import NotReadyError, StackError
@@ -114,8 +115,24 @@ async def test_a_program_that_cannot_be_downloaded_is_built_and_kept(
     assert await temporal_binary.locate(said.append, cache=cache) == built
     assert built.read_text(encoding="utf-8") == "built\n"
     assert len((tmp_path / "calls").read_text(encoding="utf-8").splitlines()) == 1
-    assert said == ["Building the Temporal CLI, about 2.5 minutes, once."]
+    assert said == ["Building the Temporal CLI, about 2.5 minutes on two free cores, once."]
     assert [path.name for path in built.parent.iterdir()] == [built.name]
+
+
+async def test_a_build_that_is_broken_off_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[[Callable[[], bool]], Awaitable[None]]
+) -> None:
+    noted = tmp_path / "pid"
+    _script(tmp_path / "go", f"sleep 60 & echo $! > {noted}; wait")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(temporal_binary, "_download", _no_download)
+    building = asyncio.create_task(temporal_binary.locate(list[str]().append, cache=tmp_path / "cache"))
+    await eventually(lambda: noted.exists() and noted.read_text(encoding="utf-8").endswith("\n"))
+    building.cancel()
+    await asyncio.wait({building})
+    pid = int(noted.read_text(encoding="utf-8"))
+    await eventually(lambda: processes.identity(pid) is None)
+    assert list((tmp_path / "cache" / "temporal").iterdir()) == []
 
 
 async def test_a_failed_build_names_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
