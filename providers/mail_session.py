@@ -68,7 +68,7 @@ class MailSession:
         """Returns what a failure at this moment means."""
         if self._ended:
             return Uncertain(f"no reply to the end of the mail: {type(error).__name__}")
-        if self._stage == "auth" and not isinstance(error, OSError):
+        if self._stage == "auth" and type(error) is aiosmtplib.SMTPException:  # the others name a broken conversation
             return Misconfigured("the server and we have no way to log in in common")
         return Unavailable(f"no conversation with {self._request.host} at {self._stage}: {type(error).__name__}")
 
