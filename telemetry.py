@@ -41,7 +41,7 @@ def configure_logging(*, log_format: str = "json", level: str = "INFO") -> None:
 def _final(log_format: str) -> list[Any]:
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "console":
-        return [remove, structlog.dev.ConsoleRenderer(colors=False)]
+        return [remove, structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     return [remove, structlog.processors.format_exc_info, structlog.processors.EventRenamer("event"), _as_json]
 
 

@@ -1,11 +1,14 @@
 """The workflow of a notification on a real Temporal server, with scripted activities under the real wire names."""
 
 import asyncio
+import os
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from temporalio import activity
@@ -99,7 +102,19 @@ async def running(
     )
     async with worker:
         order = NotificationInput(tenant_id="t", notification_id="n", **times)
-        yield await client.start_workflow(NotificationWorkflow.run, order, id=f"test/{uuid.uuid4()}", task_queue=queue)
+        workflow_id = f"test/{uuid.uuid4()}"
+        handle = await client.start_workflow(NotificationWorkflow.run, order, id=workflow_id, task_queue=queue)
+        yield handle
+        if os.environ.get("CARILLON_RECORD_HISTORIES"):
+            await _record(handle)
+
+
+async def _record(handle: WorkflowHandle[NotificationWorkflow, str]) -> None:
+    """Keeps the history of a test's workflow for the replay tests of every later version."""
+    name = os.environ["PYTEST_CURRENT_TEST"].partition("::test_")[2].partition(" ")[0].partition("[")[0]
+    history = re.sub(r'"identity": *"[^"]*"', '"identity": "test"', (await handle.fetch_history()).to_json())
+    target = Path(__file__).parent / "histories" / f"notification_{name}.json"
+    await asyncio.to_thread(target.write_text, history + "\n", "utf-8")
 
 
 async def ordered(script: Script, count: int) -> None:
