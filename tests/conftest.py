@@ -57,7 +57,7 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
 @pytest.fixture(scope="session")
 async def client(temporal: str, key_ring: KeyRing) -> Client:
     """A Temporal client that seals its payloads as the product does."""
-    return await connect(temporal, namespace="default", key_ring=key_ring)
+    return await connect(temporal, namespace="default", key_ring=key_ring, identity="test")
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,23 @@ def data_converter(key_ring: KeyRing) -> DataConverter:
 
 
 async def connect(
-    address: str, *, namespace: str, key_ring: KeyRing, runtime: Runtime | None = None, lazy: bool = False
+    address: str,
+    *,
+    namespace: str,
+    key_ring: KeyRing,
+    identity: str | None = None,
+    runtime: Runtime | None = None,
+    lazy: bool = False,
 ) -> Client:
-    """Returns a client; a `lazy` one connects when it is first used and so cannot start workflows eagerly."""
+    """Returns a client; a `lazy` one connects when it is first used and so cannot start workflows eagerly.
+
+    `identity` names this process in histories; its id and host when it is left out.
+    """
     return await Client.connect(
-        address, namespace=namespace, data_converter=data_converter(key_ring), runtime=runtime, lazy=lazy
+        address,
+        namespace=namespace,
+        data_converter=data_converter(key_ring),
+        identity=identity,
+        runtime=runtime,
+        lazy=lazy,
     )

@@ -19,10 +19,14 @@ from workflows.client import data_converter
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
+def _read(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(f"replay/{path.stem}", path.read_text("utf-8"))
+
+
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path, key_ring: KeyRing) -> None:
     replayer = Replayer(workflows=WORKFLOWS, data_converter=data_converter(key_ring))
-    await replayer.replay_workflow(WorkflowHistory.from_json(f"replay/{path.stem}", path.read_text("utf-8")))
+    await replayer.replay_workflow(_read(path))
 
 
 @workflow.defn(name="notification", sandboxed=False)
@@ -38,6 +42,6 @@ class Impatient:
 
 async def test_a_version_that_orders_other_commands_is_caught(key_ring: KeyRing) -> None:
     replayer = Replayer(workflows=[Impatient], data_converter=data_converter(key_ring))
-    path = HISTORIES[0]
+    history = _read(HISTORIES[0])
     with pytest.raises(workflow.NondeterminismError):
-        await replayer.replay_workflow(WorkflowHistory.from_json("replay/x", path.read_text("utf-8")))
+        await replayer.replay_workflow(history)
