@@ -38,18 +38,26 @@ class Principal:
     Attributes:
         tenant_id: The tenant whose rows the request may see.
         key_id: The key.
+        key_name: What its tenant calls the key.
         scopes: What the key may do.
         actor: How the audit trail names the key.
     """
 
     tenant_id: UUID
     key_id: UUID
+    key_name: str
     scopes: frozenset[str]
     actor: str
 
     def may(self, scope: str) -> bool:
         """Tells whether the key holds `scope`."""
         return Scope.EVERYTHING in self.scopes or scope in self.scopes
+
+    def demand(self, scope: str) -> None:
+        """Raises the problem that it is when the key does not hold `scope`."""
+        if not self.may(scope):
+            detail = f"The key {self.key_name!r} does not hold the scope {str(scope)!r}; use one that does."
+            raise Problem(Kind.MISSING_SCOPE, detail, required_scope=str(scope))
 
 
 def needs(scope: Scope | str) -> Any:
@@ -66,20 +74,11 @@ async def _authorised(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     site_key: Annotated[str | None, Depends(_SITE_KEY)],
 ) -> Principal:
-    holder = await _holder(services, bearer.credentials if bearer else site_key)
-    if holder.tenant_state != "active":
-        raise Problem(Kind.TENANT_SUSPENDED, "This tenant is suspended; ask the operator to activate it.")
-    principal = Principal(
-        tenant_id=holder.tenant_id,
-        key_id=holder.id,
-        scopes=frozenset(holder.scopes),
-        actor=f"key:{holder.name} ({holder.id})",
-    )
+    holder = await authenticate(services, bearer.credentials if bearer else site_key)
+    principal = admit(services, holder)
     for scope in wanted.scopes:
-        if not principal.may(scope):
-            detail = f"The key {holder.name!r} does not hold the scope {scope!r}; use one that does."
-            raise Problem(Kind.MISSING_SCOPE, detail, required_scope=scope)
-    _touch(services, holder)
+        principal.demand(scope)
+    note_use(services, holder)
     return principal
 
 
@@ -99,7 +98,8 @@ async def operator(
 OperatorOf = Annotated[str, Depends(operator)]
 
 
-async def _holder(services: Services, given: str | None) -> KeyHolder:
+async def authenticate(services: Services, given: str | None) -> KeyHolder:
+    """Returns the key that `given` is, or raises that it is none."""
     if not given:
         raise _unauthenticated("No key was given; send `Authorization: Bearer <key>` or `X-Site-Key: <key>`.")
     credential = credentials.parse(given.strip())
@@ -108,23 +108,33 @@ async def _holder(services: Services, given: str | None) -> KeyHolder:
             candidates = await keys.by_prefix(connection, credential.prefix)
         for candidate in candidates:
             if credential.matches(candidate.digest, services.key_ring):
-                return _usable(services, candidate)
+                return candidate
     raise _unauthenticated("The key is not valid; check it, or create a new one.")
 
 
-def _usable(services: Services, holder: KeyHolder) -> KeyHolder:
+def admit(services: Services, holder: KeyHolder) -> Principal:
+    """Returns what an authentic key may see and do now, or raises why that is nothing."""
     if holder.revoked_at is not None:
         raise _unauthenticated("The key was revoked; use another one.")
     if holder.expires_at is not None and holder.expires_at <= services.now():
         raise _unauthenticated("The key has expired; create a new one.")
-    return holder
+    if holder.tenant_state != "active":
+        raise Problem(Kind.TENANT_SUSPENDED, "This tenant is suspended; ask the operator to activate it.")
+    return Principal(
+        tenant_id=holder.tenant_id,
+        key_id=holder.id,
+        key_name=holder.name,
+        scopes=frozenset(holder.scopes),
+        actor=f"key:{holder.name} ({holder.id})",
+    )
 
 
 def _unauthenticated(detail: str) -> Problem:
     return Problem(Kind.UNAUTHENTICATED, detail, headers=_CHALLENGE)
 
 
-def _touch(services: Services, holder: KeyHolder) -> None:
+def note_use(services: Services, holder: KeyHolder) -> None:
+    """Notes beside the request, once a minute at most, that a key was used."""
     now = services.now()
     last = max(filter(None, (holder.last_used_at, services.keys_touched.get(holder.id))), default=None)
     if last is not None and now - last < _TOUCH_EVERY:
