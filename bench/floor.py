@@ -157,7 +157,7 @@ async def _seed(api: httpx.AsyncClient, operator_key: str, provider: Provider) -
                 pass
             await asyncio.sleep(0.05)
     made = await _post(api, "/v1/tenants", {"name": "bench"}, operator_key)
-    key = made["key"]["key"]
+    key = made["key"]["secret"]
     api.headers["Authorization"] = f"Bearer {key}"
     config = {
         "phone_number_id": "1",

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -20,4 +21,6 @@ def decode(value: str | bytes) -> Any:
 def _default(value: Any) -> Any:
     if isinstance(value, Decimal) and value.is_finite():
         return orjson.Fragment(str(value))
+    if isinstance(value, UUID):  # the driver's own subclass of it
+        return str(value)
     raise TypeError(f"{value!r} has no JSON form")

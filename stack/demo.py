@@ -36,48 +36,47 @@ class Story:
 
 def stories(run: str) -> list[Story]:
     """Returns the five stories; `run` keeps the recipients of one demo apart from the next one's."""
-    data = {"name": "Asha", "order": "A-1001"}
     refused, silent = f"demo-refused-{run}", f"demo-silent-{run}"
-    about = {"template": _TEMPLATE, "data": data, "trigger": "order.shipped"}
+    hasty = {"whatsapp": {"success": "delivered", "within": "PT3S"}}
     return [
         Story(
             title="A WhatsApp template, delivered and read",
-            body={**about, "to": {"phone": "+15550101100"}, "channels": ["whatsapp"]},
+            body=_about(to={"phone": "+15550101100"}, channels=["whatsapp"]),
             ends="read",
             by="whatsapp",
         ),
         Story(
             title="An e-mail",
-            body={**about, "to": {"email": "asha@example.com"}, "channels": ["email"]},
+            body=_about(to={"email": "asha@example.com"}, channels=["email"]),
             ends="accepted",
             by="email",
         ),
         Story(
             title="WhatsApp refuses for good, e-mail takes over",
-            body={**about, "to": {"recipient": refused}},
+            body=_about(to={"recipient": refused}),
             recipient={"id": refused, "phone": "+15550100001"},
             ends="accepted",
             by="email",
         ),
         Story(
             title="No delivery within three seconds, e-mail takes over",
-            body={
-                **about,
-                "to": {"recipient": silent},
-                "fallback": {"whatsapp": {"success": "delivered", "within": "PT3S"}},
-            },
+            body=_about(to={"recipient": silent}, fallback=hasty),
             recipient={"id": silent, "phone": "+15550100002"},
-            ends="accepted",
+            ends="sent",
             by="email",
         ),
         Story(
             title="The same idempotency key twice: one notification",
-            body={**about, "to": {"phone": "+15550101101"}, "channels": ["whatsapp"]},
+            body=_about(to={"phone": "+15550101101"}, channels=["whatsapp"]),
             ends="read",
             by="whatsapp",
             twice=True,
         ),
     ]
+
+
+def _about(**asked: Any) -> dict[str, Any]:
+    return {"template": _TEMPLATE, "data": {"name": "Asha", "order": "A-1001"}, "trigger": "order.shipped", **asked}
 
 
 def main() -> None:

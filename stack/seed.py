@@ -49,10 +49,10 @@ async def _new_tenant(http: httpx.AsyncClient, api_url: str, operator_key: str) 
         listed = _body(await http.get(f"{api_url}/v1/tenants", params={"limit": 200}, headers=headers))
         tenant_id = next(tenant["id"] for tenant in listed["data"] if tenant["name"] == TENANT)
         made = await http.post(f"{api_url}/v1/tenants/{tenant_id}/keys", json={"name": "demo"}, headers=headers)
-        key = _body(made)["key"]
+        key = _body(made)["secret"]
     else:
         created = _body(answer)
-        tenant_id, key = created["id"], created["key"]["key"]
+        tenant_id, key = created["id"], created["key"]["secret"]
     names = ("access_token", "app_secret", "verify_token", "smtp_password", "verp_key")
     return {"tenant_id": tenant_id, "key": key, **{name: secrets.token_urlsafe(24) for name in names}}
 
