@@ -22,6 +22,7 @@ PORTS = {"none": 25, "starttls": 587, "tls": 465}
 _ADDRESS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,190}"
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)*[A-Za-z0-9-]{0,62}[A-Za-z0-9]"
 _ANY_TEXT = r"[^\x00-\x1f\x7f]+"
+_NAME = r"[^\x00-\x1f\x7f]{1,200}"
 _FIELDS = (
     Field(name="host", pattern=r"[A-Za-z0-9.:_\[\]-]{1,253}", description="Name or IP address of the SMTP server."),
     Field(
@@ -40,7 +41,7 @@ _FIELDS = (
     Field(name="username", required=False, pattern=_ANY_TEXT, description="User name, where the server wants one."),
     Field(name="password", required=False, secret=True, pattern=_ANY_TEXT, description="Password of the user."),
     Field(name="from_address", pattern=_ADDRESS, description="Address that mails come from, like hello@example.org."),
-    Field(name="from_name", required=False, pattern=_ANY_TEXT, description="Name shown beside the address."),
+    Field(name="from_name", required=False, pattern=_NAME, description="Name shown beside the address."),
     Field(
         name="return_path_domain",
         required=False,
