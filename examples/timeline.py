@@ -15,7 +15,7 @@ def main() -> None:
         for notification in newest:
             print(f"{notification['id']}  {notification['template']}  {notification['status']}")
             timeline = carillon.get(f"/v1/notifications/{notification['id']}/timeline").raise_for_status().json()
-            for entry in timeline["data"]:
+            for entry in timeline["entries"]:
                 print(f"  {entry['at']}  {entry['kind']:<20} {entry['summary']}")
 
 

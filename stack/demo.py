@@ -119,7 +119,7 @@ def _tell(console: Console, home: Home, api_url: str) -> None:
         told = [(story, _send(http, story)) for story in stories(uuid.uuid4().hex[:6])]
         for number, (story, notification_id) in enumerate(told, start=1):
             found = _await_end(http, story, notification_id)
-            timeline = _checked(http.get(f"/v1/notifications/{notification_id}/timeline"))["data"]
+            timeline = _checked(http.get(f"/v1/notifications/{notification_id}/timeline"))["entries"]
             console.print(_table(number, story, found, timeline))
 
 

@@ -48,7 +48,7 @@ class Service:
     def timeline(self, notification_id: str) -> list[dict[str, Any]]:
         """Returns what happened to a notification."""
         answer = self.api.get(f"/v1/notifications/{notification_id}/timeline").raise_for_status().json()
-        return list(answer["data"])
+        return list(answer["entries"])
 
     def accepted(self, recipient: str) -> list[dict[str, Any]]:
         """Returns what the sandbox accepted for a recipient, by its own journal."""
