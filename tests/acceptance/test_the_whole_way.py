@@ -70,7 +70,7 @@ def service() -> Iterator[Service]:
 def test_a_whatsapp_template_is_delivered_and_read(service: Service) -> None:
     notification_id = service.sends(to={"phone": "+15550151000"}, channels=["whatsapp"])
     found = service.becomes(notification_id, "read")
-    assert (found["channel"], found["provider_id"]) == ("whatsapp", "meta")
+    assert (found["channel"], found["provider"]) == ("whatsapp", "meta")
     assert [entry["id"] for entry in service.accepted("15550151000")] == [found["external_id"]]
 
 
@@ -82,10 +82,10 @@ def test_an_e_mail_arrives_with_both_parts(service: Service) -> None:
 
 
 def test_a_permanent_refusal_falls_back_to_e_mail(service: Service) -> None:
-    service.makes_recipient("refused", "+15550150001")
-    found = service.becomes(service.sends(to={"recipient": "refused"}), "accepted")
+    service.makes_recipient("turned-down", "+15550150001")
+    found = service.becomes(service.sends(to={"recipient": "turned-down"}), "accepted")
     assert found["channel"] == "email"
-    assert len(service.accepted("refused@example.com")) == 1
+    assert len(service.accepted("turned-down@example.com")) == 1
 
 
 def test_no_delivery_in_time_falls_back_to_e_mail(service: Service) -> None:
