@@ -5,13 +5,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError as DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-__all__ = ["FAILURES", "DatabaseError", "is_unavailable"]
+__all__ = ["FAILURES", "DatabaseError", "is_lock_timeout", "is_unavailable"]
 
 FAILURES: tuple[type[Exception], ...] = (DatabaseError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """Everything that using the database can raise; the driver raises some by itself when it cannot connect."""
 
 # Classes of SQLSTATE: connection lost, out of resources, operator intervention (shutdown, restart), I/O error.
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def is_unavailable(error: Exception) -> bool:
@@ -23,3 +24,8 @@ def is_unavailable(error: Exception) -> bool:
     else:
         state, lost = getattr(error, "sqlstate", None), False
     return lost or (state or "").startswith(_UNAVAILABLE_CLASSES)
+
+
+def is_lock_timeout(error: Exception) -> bool:
+    """Tells whether somebody else held a lock for longer than this transaction wanted to wait."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
