@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = 8080
     public_url: str = "http://127.0.0.1:8080"
+    # Accepted notifications of one tenant that may wait for a worker; beyond it, callers are told to come back.
+    line_bound: int = Field(default=100_000, ge=1)
     worker_metrics_port: int = 9464
     sandboxed_workflows: bool = False
     # Hosts that an account's base URL may name besides the provider's own (stand-ins, proxies).

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from activities.accounts import AccountProviders
 from api import openapi, pages, problems
+from api.line_bounds import LineBounds
 from api.middleware import RequestContext, RequestLimits
 from api.routers import ROUTERS
 from api.services import Services
@@ -37,6 +38,7 @@ def create_app(
         or Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
         key_ring=key_ring,
         account_providers=AccountProviders(key_ring),
+        lines=LineBounds(settings.line_bound),
     )
     app = FastAPI(
         title="Carillon",
@@ -63,6 +65,7 @@ def _lifespan(services: Services, *, close: bool) -> Callable[[FastAPI], Abstrac
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await services.background.finish()
+        await services.waker.close()
         if close:
             await services.database.close()
 

@@ -46,6 +46,9 @@ def _utc(value: datetime) -> datetime:
 JsonObject = Annotated[dict[str, Any], PlainSerializer(_plain, when_used="json")]
 """Any JSON object; numbers with a fraction arrive as `Decimal` and leave as numbers."""
 
+Json = Annotated[Any, PlainSerializer(_plain, when_used="json")]
+"""Any JSON value, with numbers as in `JsonObject`."""
+
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A point in time with its offset, as UTC."""
 

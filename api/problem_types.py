@@ -21,13 +21,17 @@ class Kind(StrEnum):
     ALREADY_EXISTS = "already-exists"
     WRONG_STATE = "wrong-state"
     IDEMPOTENCY_IN_FLIGHT = "idempotency-in-flight"
+    CANCELLED_BEFORE_START = "cancelled-before-start"
+    OUTCOME_UNKNOWN = "outcome-unknown"
     PRECONDITION_FAILED = "precondition-failed"
     BODY_TOO_LARGE = "body-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     VALIDATION_FAILED = "validation-failed"
+    UNKNOWN_RECIPIENT = "unknown-recipient"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
     VERIFICATION_FAILED = "verification-failed"
     TOO_MANY_REQUESTS = "too-many-requests"
+    LINE_FULL = "line-full"
     INTERNAL_ERROR = "internal-error"
     UNAVAILABLE = "unavailable"
 
@@ -74,6 +78,14 @@ TYPES: dict[Kind, ProblemType] = {
     Kind.IDEMPOTENCY_IN_FLIGHT: ProblemType(
         409, "A request with this key is being worked on", "Repeat the same request after `Retry-After` seconds."
     ),
+    Kind.CANCELLED_BEFORE_START: ProblemType(
+        409, "It was cancelled before it came", "Nothing was sent and nothing will be; use a new key to send after all."
+    ),
+    Kind.OUTCOME_UNKNOWN: ProblemType(
+        409,
+        "Nobody can say whether it was sent",
+        "Wait for a late receipt, or send `force: true` and accept that the person may get it twice.",
+    ),
     Kind.PRECONDITION_FAILED: ProblemType(
         412, "It was changed meanwhile", "Read it again, apply the change to what it says now, and send its new `ETag`."
     ),
@@ -86,6 +98,9 @@ TYPES: dict[Kind, ProblemType] = {
     Kind.VALIDATION_FAILED: ProblemType(
         422, "The request is not valid", "Correct what `errors` lists; each pointer names a place in the body."
     ),
+    Kind.UNKNOWN_RECIPIENT: ProblemType(
+        422, "There is no such recipient", "Create the recipient first, or give an address directly."
+    ),
     Kind.IDEMPOTENCY_MISMATCH: ProblemType(
         422, "The key was used for another request", "Use a new `Idempotency-Key` for a request that differs."
     ),
@@ -93,6 +108,9 @@ TYPES: dict[Kind, ProblemType] = {
         422, "The provider did not confirm the account", "Correct the configuration that the detail names, then verify."
     ),
     Kind.TOO_MANY_REQUESTS: ProblemType(429, "Too many requests", "Wait for `Retry-After` seconds, then repeat."),
+    Kind.LINE_FULL: ProblemType(
+        429, "The line of this tenant is full", "Wait for `Retry-After` seconds, then repeat with the same key."
+    ),
     Kind.INTERNAL_ERROR: ProblemType(
         500, "Something failed on our side", "Repeat later; tell the operator the request id in `instance`."
     ),

@@ -47,8 +47,8 @@ class Problem(HTTPException):
         self.errors: list[dict[str, str]] = [{"pointer": fault.pointer, "detail": fault.message} for fault in faults]
         self.members = members
 
-    def response(self, request_id: str | None) -> Response:
-        """Returns the answer; `request_id` becomes the document's `instance`."""
+    def document(self, request_id: str | None = None) -> dict[str, Any]:
+        """Returns the problem document; `request_id` becomes its `instance`."""
         document: dict[str, Any] = {
             "type": uri(self.kind),
             "title": TYPES[self.kind].title,
@@ -59,7 +59,11 @@ class Problem(HTTPException):
             document["instance"] = f"urn:carillon:request:{request_id}"
         if self.errors:
             document["errors"] = self.errors[:_MOST_ERRORS]
-        body = encode(document | self.members).encode("utf-8", "replace")
+        return document | self.members
+
+    def response(self, request_id: str | None) -> Response:
+        """Returns the answer."""
+        body = encode(self.document(request_id)).encode("utf-8", "replace")
         return Response(body, self.status_code, self.headers, media_type=MEDIA_TYPE)
 
 
@@ -71,6 +75,15 @@ def not_found(noun: str) -> Problem:
 def invalid(*faults: Fault) -> Problem:
     """Returns the answer to a well-formed body that breaks a rule."""
     return Problem(Kind.VALIDATION_FAILED, _summary([fault.message for fault in faults]), faults=faults)
+
+
+def validation_problem(found: Iterable[Mapping[str, Any]], body: Any) -> Problem:
+    """Returns the answer to what the models of a request found wrong; `body` is the JSON that they read."""
+    items = [_item(one, body) for one in found]
+    unique = list({tuple(item.items()): item for item in items}.values())
+    problem = Problem(Kind.VALIDATION_FAILED, _summary([item["detail"] for item in unique]))
+    problem.errors = unique
+    return problem
 
 
 def internal_error() -> Problem:
@@ -122,11 +135,7 @@ def _framework(request: Request, error: HTTPException) -> Problem:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
-    items = [_item(found, error.body) for found in error.errors()]
-    unique = list({tuple(item.items()): item for item in items}.values())
-    problem = Problem(Kind.VALIDATION_FAILED, _summary([item["detail"] for item in unique]))
-    problem.errors = unique
-    return problem.response(request_id_of(request))
+    return validation_problem(error.errors(), error.body).response(request_id_of(request))
 
 
 async def _database_error(request: Request, error: Exception) -> Response:

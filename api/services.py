@@ -11,7 +11,10 @@ import structlog
 from fastapi import Depends, Request
 
 from activities.accounts import AccountProviders
+from api.line_bounds import LineBounds
 from api.metrics import Metrics
+from api.prepared_versions import PreparedVersions
+from api.waker import Waker
 from db.session import Database
 from sealing import KeyRing
 from settings import Settings
@@ -55,11 +58,19 @@ class Services:
     database: Database
     key_ring: KeyRing
     account_providers: AccountProviders
+    lines: LineBounds
     metrics: Metrics = field(default_factory=Metrics)
     background: Background = field(default_factory=Background)
+    waker: Waker = field(default_factory=Waker)
+    versions: PreparedVersions = field(default_factory=PreparedVersions)
     now: Callable[[], datetime] = _now
     keys_touched: dict[UUID, datetime] = field(default_factory=dict)
     """When this process last wrote each API key's `last_used_at`."""
+
+    def wake(self) -> None:
+        """Tells the dispatchers, beside the request, that rows of the outbox were committed."""
+        if self.waker.wants_call():
+            self.background.start("outbox.notify", self.waker.call(self.database))
 
 
 async def services_of(request: Request) -> Services:

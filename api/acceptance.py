@@ -1,0 +1,164 @@
+"""Accepts notifications durably: one transaction for the key, the row and its start; one or a thousand at a time."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.accept_rules import Ask, Evidence, judge
+from api.audit import record
+from api.auth import Principal
+from api.notification_models import NotificationBody
+from api.notification_views import Accepted
+from api.problem_types import Kind
+from api.problems import Problem
+from api.services import Services
+from db import acceptance, outbox, uploads
+from db.acceptance import Found, NewNotification, Reference
+from db.errors import DatabaseError, is_lock_timeout
+from domain import keys
+
+PATIENCE = 2.0
+"""Seconds to wait for another request with the same key."""
+
+Result = tuple[Accepted, bool] | Problem
+"""What was accepted, and whether that was before; or why not."""
+
+
+async def accept_one(services: Services, principal: Principal, ask: Ask) -> tuple[Accepted, bool]:
+    """Returns the accepted notification and whether it was accepted before, or raises why it is not."""
+    (result,) = await accept(services, principal, [ask])
+    if isinstance(result, Problem):
+        raise result
+    return result
+
+
+async def accept(services: Services, principal: Principal, asks: Sequence[Ask]) -> list[Result]:
+    """Accepts what can be accepted, in one transaction, and returns what became of each ask, in their order."""
+    tenant_id = principal.tenant_id
+    async with within_patience(), services.database.tenant(tenant_id) as connection:
+        results, new = await _judged(services, connection, tenant_id, asks)
+        if new:
+            await services.lines.check(connection, tenant_id, count=len(new))
+            await _store(connection, principal, asks, new, results)
+    if new:
+        services.wake()
+    return [results[index] for index in range(len(asks))]
+
+
+@asynccontextmanager
+async def within_patience() -> AsyncIterator[None]:
+    """Turns a lock that was not given in time into the problem that it is for the caller."""
+    try:
+        yield
+    except DatabaseError as error:
+        if not is_lock_timeout(error):
+            raise
+        detail = "Another request with this key takes long; repeat this one."
+        raise Problem(Kind.IDEMPOTENCY_IN_FLIGHT, detail, headers={"Retry-After": "1"}) from error
+
+
+def body_hash(body: NotificationBody, **more: Any) -> bytes:
+    """Returns the fingerprint of a request: what was said, not how it was written."""
+    said = body.model_dump(mode="json", exclude_defaults=True, exclude={"idempotency_key"})
+    return keys.request_hash({**said, **more})
+
+
+async def _judged(
+    services: Services, connection: AsyncConnection, tenant_id: UUID, asks: Sequence[Ask]
+) -> tuple[dict[int, Result], dict[int, NewNotification]]:
+    references = [_reference(ask) for ask in asks]
+    found = await acceptance.look_up(connection, tenant_id, references, patience=PATIENCE)
+    files = await _uploads(connection, tenant_id, asks)
+    now = services.now()
+    results: dict[int, Result] = {}
+    new: dict[int, NewNotification] = {}
+    for index, (ask, there) in enumerate(zip(asks, found, strict=True)):
+        if there.existing_id is not None or there.buried:
+            results[index] = _former(ask, there)
+            continue
+        version = await services.versions.get(connection, tenant_id, there.version_id) if there.version_id else None
+        try:
+            new[index] = judge(ask, Evidence(found=there, version=version, uploads=files, now=now))
+        except Problem as problem:
+            results[index] = problem
+    return results, new
+
+
+async def _uploads(connection: AsyncConnection, tenant_id: UUID, asks: Sequence[Ask]) -> Mapping[UUID, uploads.Upload]:
+    wanted = {item.upload_id for ask in asks for item in ask.body.attachments if item.upload_id is not None}
+    return await uploads.usable(connection, tenant_id, sorted(wanted)) if wanted else {}
+
+
+async def _store(
+    connection: AsyncConnection,
+    principal: Principal,
+    asks: Sequence[Ask],
+    new: Mapping[int, NewNotification],
+    results: dict[int, Result],
+) -> None:
+    """Stores what is new, with the starts of its workflows; what somebody else stored meanwhile is a repetition."""
+    tenant_id = principal.tenant_id
+    stored = await acceptance.insert(connection, tenant_id, list(new.values()))
+    starts = [_start(tenant_id, item) for item in new.values() if item.id in stored]
+    if starts:
+        await outbox.add_starts(connection, tenant_id, starts)
+    for index, item in new.items():
+        if item.id in stored:
+            accepted = Accepted(id=item.id, idempotency_key=item.idempotency_key, created_at=stored[item.id])
+            results[index] = (accepted, False)
+            if note := asks[index].audit:
+                detail = {**note.detail, "notification_id": str(item.id)}
+                await record(connection, principal, note.action, note.subject_id, **detail)
+    beaten = [index for index, item in new.items() if item.id not in stored]
+    if beaten:
+        references = [_reference(asks[index]) for index in beaten]
+        found = await acceptance.look_up(connection, tenant_id, references, patience=PATIENCE)
+        results |= {index: _former(asks[index], there) for index, there in zip(beaten, found, strict=True)}
+
+
+def _former(ask: Ask, found: Found) -> Result:
+    """Returns the answer to a key that is in use: the first answer again, or why that is not what was meant."""
+    if found.existing_id is None or found.existing_at is None:
+        return Problem(Kind.CANCELLED_BEFORE_START)
+    if found.existing_hash != ask.request_hash:
+        return Problem(
+            Kind.IDEMPOTENCY_MISMATCH,
+            "This key was used for another request; use a new key, or send the same body.",
+            request_hash=ask.request_hash.hex(),
+            original_request_hash=(found.existing_hash or b"").hex(),
+        )
+    return Accepted(id=found.existing_id, idempotency_key=ask.key, created_at=found.existing_at), True
+
+
+def _reference(ask: Ask) -> Reference:
+    address = ask.body.to.address()
+    return Reference(
+        key=ask.key,
+        template=ask.body.template,
+        version=ask.version,
+        recipient=ask.body.to.recipient,
+        kind=address.kind.value if address else None,
+        value=address.value if address else None,
+        sender=ask.body.sender,
+    )
+
+
+def _start(tenant_id: UUID, new: NewNotification) -> tuple[str, int, dict[str, Any]]:
+    about = f"{new.resource_type}/{new.resource_id}" if new.resource_type else None
+    payload = {
+        "workflow": "notification",
+        "input": {
+            "tenant_id": str(tenant_id),
+            "notification_id": str(new.id),
+            "send_at": new.send_at.isoformat() if new.send_at else None,
+            "expires_at": new.expires_at.isoformat() if new.expires_at else None,
+        },
+        "template": new.template,
+        "resource": about,
+        "trigger": new.trigger_type,
+        "channel": new.channels[0] if new.channels else None,
+    }
+    return keys.notification_workflow(str(new.id)), new.lane, payload

@@ -1,0 +1,88 @@
+"""What happened, in words: one sentence for each entry of a timeline."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from db.timeline import Entry
+from domain.reasons import SENTENCES, Reason
+
+_Facts = Mapping[str, Any]
+
+
+def summary(entry: Entry) -> str:
+    """Returns what happened, and why where there is a reason, in words."""
+    family, _, what = entry.kind.partition(".")
+    said = _SAYINGS[family](what, entry.detail)
+    why = SENTENCES[Reason(entry.reason)] if entry.reason in set(Reason) else None
+    return f"{said} {why}" if why else said
+
+
+def _notification(what: str, facts: _Facts) -> str:
+    match what:
+        case "accepted":
+            again = (
+                f", sending {facts['original_notification_id']} again" if "original_notification_id" in facts else ""
+            )
+            return f"Accepted with the template {facts['template']}{again}."
+        case "ended":
+            return f"Ended as {facts['status']}."
+        case _:
+            return f"Sent again as {facts['notification_id']}."
+
+
+def _decision(what: str, facts: _Facts) -> str:
+    channel = facts.get("channel")
+    until = f" until {facts['until']}" if "until" in facts else ""
+    match what:
+        case "delayed":
+            return f"Waits{until}."
+        case "retry":
+            return f"Tries again after a wait{until}."
+        case "fallback":
+            return f"Goes on to {channel}."
+        case "skipped":
+            return f"Left {channel} out."
+        case "doubt":
+            return f"Waits for news{until}."
+        case _:
+            return f"Decided: {what}{until}."
+
+
+def _attempt(what: str, facts: _Facts) -> str:
+    name = f"attempt {facts['number']} over {facts['channel']}"
+    match what:
+        case "claimed":
+            twice = ", knowing that the former one may have arrived" if facts.get("possible_duplicate") else ""
+            return f"Began {name} by {facts['provider']}{twice}."
+        case "accepted":
+            proof = ", as a receipt proved" if facts.get("settled_by") == "receipt" else ""
+            return f"The provider took {name}{proof}."
+        case "not_sent":
+            return f"The provider did not take {name}."
+        case "refused":
+            return f"The provider refused {name}."
+        case _:
+            return f"Nobody can say whether the provider took {name}."
+
+
+def _receipt(what: str, facts: _Facts) -> str:
+    news = "" if facts.get("advanced") else ", which was known or outdated"
+    return f"{facts['provider']} reported {what} over {facts['channel']}{news}."
+
+
+def _reply(_: str, facts: _Facts) -> str:
+    return f"The person answered over {facts['channel']} ({facts['kind']})."
+
+
+def _cancel(_: str, __: _Facts) -> str:
+    return "Cancelling was asked for."
+
+
+_SAYINGS: dict[str, Callable[[str, _Facts], str]] = {
+    "notification": _notification,
+    "decision": _decision,
+    "attempt": _attempt,
+    "receipt": _receipt,
+    "reply": _reply,
+    "cancel": _cancel,
+}
