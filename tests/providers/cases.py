@@ -59,7 +59,7 @@ def graph_error(status: int, code: int, *, headers: Mapping[str, str] | None = N
     return httpx.Response(status, json={"error": error}, headers=headers)
 
 
-META_CONFIG = {
+META_CONFIG: dict[str, Any] = {
     "phone_number_id": "106540352242922",
     "waba_id": "102290129340398",
     "access_token": "EAAtoken-of-the-system-user",
@@ -137,7 +137,7 @@ META = Cases(
     forged=_altered(signed(change(value(statuses=[status()])))),
 )
 
-SMTP_CONFIG = {
+SMTP_CONFIG: dict[str, Any] = {
     "host": "127.0.0.1",
     "port": 2525,
     "security": "none",
