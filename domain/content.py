@@ -9,7 +9,7 @@ from domain.recipients import Address
 class Media:
     """A file by public link or by the provider's own media id; exactly one of both is set."""
 
-    link: str | None = None
+    link: str | None = field(default=None, repr=False)
     media_id: str | None = None
     filename: str | None = None
 
@@ -27,11 +27,11 @@ class Attachment:
 class EmailContent:
     """A mail: subject, a text part always, an HTML part where the template has one."""
 
-    subject: str
+    subject: str = field(repr=False)
     text: str = field(repr=False)
     html: str | None = field(default=None, repr=False)
     attachments: tuple[Attachment, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Extra headers such as `List-Unsubscribe`; names are checked by the provider."""
 
 
@@ -77,7 +77,7 @@ class ReplyButton:
     """A button of a free-form message; the id comes back when somebody taps it."""
 
     id: str
-    title: str
+    title: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +87,8 @@ class WhatsAppText:
     body: str = field(repr=False)
     preview_url: bool = False
     buttons: tuple[ReplyButton, ...] = ()
-    header: str | None = None
-    footer: str | None = None
+    header: str | None = field(default=None, repr=False)
+    footer: str | None = field(default=None, repr=False)
     quotes: str | None = None  # provider id of the message this one answers
 
 

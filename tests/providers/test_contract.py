@@ -7,7 +7,6 @@ import logging
 import httpx
 import pytest
 
-from domain.content import EmailContent
 from domain.errors import CallbackRefused, DeliveryError, Rejected, Throttled
 from providers import PROVIDERS, configure
 from providers.base import Callback, MailRequest, Provider, Receipt, Unknown
@@ -159,5 +158,7 @@ def test_there_is_no_provider_of_another_name() -> None:
         configure("pigeon", {})
 
 
-def test_mail_content_is_never_part_of_a_repr() -> None:
-    assert "private" not in repr(EmailContent(subject="Hello", text="private", html="private"))
+def test_content_and_addresses_are_never_part_of_a_repr(cases: Cases) -> None:
+    told = repr(outgoing(cases.to, cases.content("private words")))
+    assert "private words" not in told
+    assert cases.to.value not in told
