@@ -134,7 +134,7 @@ SELECT :tenant, id, idempotency_key, request_hash, "to", to_kind, receiver_id, c
        data, locale, trigger_type, resource_type, resource_id, metadata, attachments, sender, critical, lane, fallback,
        on_unknown, send_at, expires_at, original_notification_id
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t(
-    id uuid, idempotency_key text, request_hash bytea, "to" text, to_kind text, receiver_id uuid, channels text[],
+    place integer, id uuid, idempotency_key text, request_hash bytea, "to" text, to_kind text, receiver_id uuid, channels text[],
     template text, template_version_id uuid, data jsonb, locale text, trigger_type text, resource_type text,
     resource_id text, metadata jsonb, attachments jsonb, sender uuid, critical boolean, lane smallint, fallback jsonb,
     on_unknown text, send_at timestamptz, expires_at timestamptz, original_notification_id uuid
@@ -142,6 +142,7 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t(
 WHERE NOT EXISTS (
     SELECT FROM tombstone AS b WHERE b.tenant_id = :tenant AND b.idempotency_key = t.idempotency_key
 )
+ORDER BY t.place
 ON CONFLICT (tenant_id, idempotency_key) DO NOTHING
 RETURNING id, created_at
 """)
@@ -171,7 +172,7 @@ async def insert(connection: AsyncConnection, tenant_id: UUID, new: Sequence[New
 
     The order of the keys is the same in every transaction, so that two of them never wait for each other.
     """
-    rows = [_row(item) for item in sorted(new, key=lambda item: item.idempotency_key)]
+    rows = [_row(place, item) for place, item in enumerate(sorted(new, key=lambda item: item.idempotency_key))]
     stored = await connection.execute(_INSERT, {"tenant": tenant_id, "rows": encode(rows)})
     return {row.id: row.created_at for row in stored}
 
@@ -182,6 +183,6 @@ def bucket(tenant_id: UUID, key: str) -> int:
     return int.from_bytes(hashlib.sha256(f"accept|{tenant_id}|{number}".encode()).digest()[:8], signed=True)
 
 
-def _row(new: NewNotification) -> dict[str, Any]:
+def _row(place: int, new: NewNotification) -> dict[str, Any]:
     fields = {name: getattr(new, name) for name in NewNotification.__dataclass_fields__}
-    return {**fields, "request_hash": f"\\x{new.request_hash.hex()}"}
+    return {"place": place, **fields, "request_hash": f"\\x{new.request_hash.hex()}"}
