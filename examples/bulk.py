@@ -27,7 +27,7 @@ def main() -> None:
         for number in range(1000, 1000 + count)
     ]
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as carillon:
-        answer = carillon.post("/v1/notifications/bulk", json={"notifications": notifications})
+        answer = carillon.post("/v1/notifications/bulk", json={"items": notifications})
         answer.raise_for_status()
         results = answer.json()["results"]
     print(Counter(result["status"] for result in results))
