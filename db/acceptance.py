@@ -134,7 +134,8 @@ SELECT :tenant, id, idempotency_key, request_hash, "to", to_kind, receiver_id, c
        data, locale, trigger_type, resource_type, resource_id, metadata, attachments, sender, critical, lane, fallback,
        on_unknown, send_at, expires_at, original_notification_id
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t(
-    place integer, id uuid, idempotency_key text, request_hash bytea, "to" text, to_kind text, receiver_id uuid, channels text[],
+    place integer, id uuid, idempotency_key text, request_hash bytea, "to" text, to_kind text, receiver_id uuid,
+    channels text[],
     template text, template_version_id uuid, data jsonb, locale text, trigger_type text, resource_type text,
     resource_id text, metadata jsonb, attachments jsonb, sender uuid, critical boolean, lane smallint, fallback jsonb,
     on_unknown text, send_at timestamptz, expires_at timestamptz, original_notification_id uuid
