@@ -13,6 +13,11 @@ def encode(value: Any) -> str:
     return orjson.dumps(value, default=_default).decode()
 
 
+def pretty(value: Any) -> str:
+    """Returns JSON for people, indented."""
+    return orjson.dumps(value, default=_default, option=orjson.OPT_INDENT_2).decode()
+
+
 def decode(value: str | bytes) -> Any:
     """Returns the value of JSON text; numbers with a fraction become `Decimal`."""
     return json.loads(value, parse_float=Decimal)

@@ -1,4 +1,4 @@
-"""Serves the API over HTTP until told to stop."""
+"""Serves the API and the console over HTTP until told to stop."""
 
 import uvicorn
 
@@ -9,11 +9,11 @@ _FINISH_WITHIN = 2  # seconds; open streams would hold the process for ever
 
 
 def serve_api() -> None:
-    """Serves the API of this machine's settings until SIGTERM."""
+    """Serves the API and the console of this machine's settings until SIGTERM."""
     chosen = settings()
     configure_logging(log_format=chosen.log_format, level=chosen.log_level)
     uvicorn.run(
-        "api.app:create_app",
+        "web.site:create_app",
         factory=True,
         host=chosen.api_host,
         port=chosen.api_port,

@@ -60,7 +60,7 @@ async def make_notification(
     database: Database, tenant_id: UUID, version_id: UUID, *, to: str, to_kind: str, **values: Any
 ) -> UUID:
     """Creates a queued notification."""
-    new_id = uuid_utils.compat.uuid7()
+    new_id: UUID = values.pop("id", None) or uuid_utils.compat.uuid7()
     fields = {
         "idempotency_key": str(new_id),
         "request_hash": b"h",

@@ -1,0 +1,73 @@
+"""The page of one notification: facts, messages, attempts, and everything that happened, with reasons in words."""
+
+from typing import Annotated
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+
+from api.notification_models import NotificationId
+from api.notification_views import shown_in_full
+from api.problems import not_found
+from api.scopes import Scope
+from api.sentences import summary
+from api.services import Services, ServicesOf
+from api.timeline import MOST_ENTRIES
+from db import notifications, timeline
+from domain import keys
+from web.notification_list import Reader
+from web.rendering import render
+from web.routing import page_router
+from web.session import Session
+
+router = page_router("/notifications")
+
+OUTCOMES = {
+    "stopped": "Stopped: nothing was sent, and nothing will be.",
+    "too_late": "Too late: a message was handed to a provider, or may have been; nothing follows it.",
+    "ended": "It had ended already without anything being sent.",
+    "resent": "Accepted: this is the new notification that sends the former one again.",
+}
+"""What an action achieved, as the page that follows it says it."""
+
+
+@router.get("/{notification_id}")
+async def notification_page(
+    request: Request,
+    notification_id: NotificationId,
+    session: Reader,
+    services: ServicesOf,
+    outcome: Annotated[str, Query(max_length=32)] = "",
+) -> Response:
+    """Shows a notification."""
+    tenant_id = session.principal.tenant_id
+    async with services.database.tenant(tenant_id) as connection:
+        row = await notifications.get(connection, tenant_id, notification_id)
+        if row is None:
+            raise not_found("notification")
+        messages = await notifications.messages(connection, tenant_id, notification_id)
+        ids = [message.id for message in messages]
+        attempts = await notifications.attempts(connection, tenant_id, ids) if ids else []
+        entries = await timeline.of_notification(connection, tenant_id, notification_id, limit=MOST_ENTRIES + 1)
+    return render(
+        request,
+        "notification.html",
+        one=shown_in_full(row, messages, attempts),
+        entries=[(entry, summary(entry)) for entry in entries[:MOST_ENTRIES]],
+        complete=len(entries) <= MOST_ENTRIES,
+        workflow_url=workflow_url(services, notification_id),
+        outcome=OUTCOMES.get(outcome),
+        may_send=may_send(session),
+    )
+
+
+def workflow_url(services: Services, notification_id: UUID) -> str:
+    """Returns where Temporal's pages show the run of a notification."""
+    chosen = services.settings
+    workflow = quote(keys.notification_workflow(str(notification_id)), safe="")
+    return f"{chosen.temporal_ui_url.rstrip('/')}/namespaces/{quote(chosen.temporal_namespace)}/workflows/{workflow}"
+
+
+def may_send(session: Session) -> bool:
+    """Tells whether the session may cancel and send again."""
+    return session.may(Scope.NOTIFICATIONS_SEND)

@@ -1,0 +1,53 @@
+"""Pages out of templates: everything that is filled in is escaped, and what a template forgets to get is an error."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from db.json import pretty
+from domain.reasons import SENTENCES, Reason
+from web.assets import asset_url
+from web.session import session_of
+
+
+def render(request: Request, template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
+    """Returns the page that a template makes of facts, with the menu of who is signed in."""
+    session = session_of(request)
+    html = _PAGES.get_template(template).render(session=session, path=request.url.path, **facts)
+    return HTMLResponse(html, status_code=status)
+
+
+def words(code: str) -> str:
+    """Returns a code as words: `not_sent` is read as `not sent`."""
+    return code.replace("_", " ").replace(".", " ")
+
+
+def utc(moment: datetime) -> str:
+    """Returns a moment for people, such as `21 Nov 2026, 10:18:03 UTC`."""
+    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
+
+
+def sentence(reason: str | None) -> str | None:
+    """Returns a reason in words, where it is one of ours."""
+    return SENTENCES[Reason(reason)] if reason in set(Reason) else reason
+
+
+def _environment(filters: Mapping[str, Any]) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters)
+    environment.globals["asset"] = asset_url
+    return environment
+
+
+_PAGES = _environment({"words": words, "utc": utc, "pretty": pretty, "sentence": sentence})

@@ -1,0 +1,58 @@
+"""The API with the console on top, as one ASGI application; `uvicorn --factory web.site:create_app` serves it."""
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api import app as api_app
+from api.problems import not_found
+from db.session import Database
+from sealing import KeyRing
+from settings import Settings
+from web import (
+    account_list,
+    assets,
+    notification_actions,
+    notification_list,
+    notification_page,
+    sign_in,
+    template_pages,
+)
+from web.routing import HOME, page_router
+
+_rest = page_router()
+_root = APIRouter(include_in_schema=False)
+
+
+@_rest.get("/{anything:path}")
+async def nothing(_: Request) -> Response:
+    """Says that there is no such page."""
+    raise not_found("page")
+
+
+@_root.get("/")
+async def root() -> Response:
+    """Leads people who only know the address to the console."""
+    return RedirectResponse(HOME, 307)
+
+
+ROUTERS: tuple[APIRouter, ...] = (
+    _root,
+    assets.router,
+    sign_in.router,
+    notification_list.router,
+    notification_page.router,
+    notification_actions.router,
+    account_list.router,
+    template_pages.router,
+    _rest,
+)
+
+
+def create_app(
+    settings: Settings | None = None, *, database: Database | None = None, key_ring: KeyRing | None = None
+) -> FastAPI:
+    """Returns the application; its arguments are those of `api.app.create_app`."""
+    app = api_app.create_app(settings, database=database, key_ring=key_ring)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
