@@ -56,7 +56,13 @@ class Dispatcher:
         self._awake = asyncio.Event()
         self._finished: list[Entry] = []
         self._running: set[asyncio.Task[None]] = set()
-        self.healthy = True
+        self._database_answers = True
+        self._temporal_answers = True
+
+    @property
+    def healthy(self) -> bool:
+        """Tells whether both neighbours answered when they were last asked."""
+        return self._database_answers and self._temporal_answers
 
     async def run(self) -> None:
         """Dispatches until cancelled; rows that are being handed over are finished first."""
@@ -79,9 +85,11 @@ class Dispatcher:
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            self._complain(error)
+            if self._database_answers:
+                log.warning("outbox.database_away", error=type(error).__name__)
+            self._database_answers = False
             return False
-        self.healthy = True
+        self._database_answers = True
         for entry in entries:
             task = asyncio.create_task(self._hand_over(entry))
             self._running.add(task)
@@ -121,8 +129,11 @@ class Dispatcher:
             result = await (self._start(entry) if entry.kind == "start" else self._signal(entry))
         except RPCError as error:
             _HANDED_OVER.labels(entry.kind, "postponed").inc()
-            self._complain(error)
+            if self._temporal_answers:
+                log.warning("outbox.temporal_away", error=error.status.name)
+            self._temporal_answers = False
             return  # the lease runs out, and the row is taken again
+        self._temporal_answers = True
         _HANDED_OVER.labels(entry.kind, result).inc()
         self._finished.append(entry)
 
@@ -167,11 +178,6 @@ class Dispatcher:
                 finally:
                     await connection.close(timeout=1)
             await asyncio.sleep(_POLL_SECONDS)
-
-    def _complain(self, error: Exception) -> None:
-        if self.healthy:
-            log.warning("outbox.waiting", error=type(error).__name__)
-        self.healthy = False
 
 
 def _input(fields: Mapping[str, Any]) -> NotificationInput:

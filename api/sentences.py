@@ -5,6 +5,7 @@ from typing import Any
 
 from db.timeline import Entry
 from domain.reasons import SENTENCES, Reason
+from domain.status import Status
 
 _Facts = Mapping[str, Any]
 
@@ -25,7 +26,9 @@ def _notification(what: str, facts: _Facts) -> str:
             )
             return f"Accepted with the template {facts['template']}{again}."
         case "ended":
-            return f"Ended as {facts['status']}."
+            # The status is that of today: a receipt may have advanced it since.
+            handed_over = Status(facts["status"]).reaches(Status.ACCEPTED)
+            return "Nothing is left to decide." if handed_over else f"Ended as {facts['status']}."
         case _:
             return f"Sent again as {facts['notification_id']}."
 

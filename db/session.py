@@ -6,7 +6,7 @@ from typing import Self
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from db.json import decode, encode
@@ -16,8 +16,16 @@ _AS_SYSTEM = text("SELECT set_config('role', 'carillon_system', true)")
 
 
 def async_dsn(dsn: str) -> str:
-    """Returns `dsn` for SQLAlchemy's asyncpg driver."""
-    return make_url(dsn).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    """Returns `dsn` for SQLAlchemy's asyncpg driver; `sslmode` keeps its meaning."""
+    url = make_url(dsn).set(drivername="postgresql+asyncpg")
+    return _renamed(url, "sslmode", "ssl").render_as_string(hide_password=False)
+
+
+def _renamed(url: URL, name: str, wanted: str) -> URL:
+    """SQLAlchemy hands the query to the driver as arguments, where libpq's `sslmode` is called `ssl`."""
+    if name not in url.query:
+        return url
+    return url.difference_update_query([name]).update_query_dict({wanted: url.query[name]})
 
 
 class Database:
@@ -57,7 +65,7 @@ class Database:
 
     async def listener(self) -> asyncpg.Connection:
         """Returns a connection of its own, outside the pool, for LISTEN and NOTIFY."""
-        url = make_url(self._engine.url).set(drivername="postgresql")
+        url = _renamed(self._engine.url.set(drivername="postgresql"), "ssl", "sslmode")
         return await asyncpg.connect(url.render_as_string(hide_password=False))
 
     async def ping(self) -> None:

@@ -14,4 +14,7 @@ else:
     )
 
 with context.begin_transaction():
+    # A migration that cannot have its locks soon gives way to the traffic; it is run again later.
+    context.execute("SET lock_timeout = '5s'")
+    context.execute("SET statement_timeout = '60s'")
     context.run_migrations()

@@ -15,10 +15,13 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$
 """
 
+# The login may become either role, but has none of their rights by itself: a statement outside a tenant's or the
+# system's transaction sees nothing. Before PostgreSQL 16 that needs a login role with NOINHERIT.
 _GRANT = """
 DO $$ BEGIN
-    IF NOT pg_has_role(current_user, '{role}', 'MEMBER') OR NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-    THEN EXECUTE format('GRANT {role} TO %I', current_user); END IF;
+    IF current_setting('server_version_num')::int >= 160000
+    THEN EXECUTE format('GRANT {role} TO %I WITH INHERIT FALSE, SET TRUE', current_user);
+    ELSE EXECUTE format('GRANT {role} TO %I', current_user); END IF;
 EXCEPTION WHEN unique_violation THEN NULL;
 END $$
 """

@@ -143,7 +143,8 @@ async def test_an_inbound_message_is_stored_once(
 ) -> None:
     text = {"from": "15550100", "id": "wamid.in", "timestamp": "1763719200", "type": "text", "text": {"body": "Hé\x00"}}
     contacts = [{"profile": {"name": "Asha"}, "wa_id": "15550100"}]
-    for extra in ({}, {"statuses": []}):
+    extras: list[dict[str, Any]] = [{}, {"statuses": []}]
+    for extra in extras:
         body = envelope(contacts=contacts, messages=[text], **extra)
         answer = await anonymous.post(f"/api/webhooks/meta/{tenant_id}", content=body, headers=signed(body))
         assert answer.status_code == 200

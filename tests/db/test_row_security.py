@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 import uuid_utils.compat
-from sqlalchemy import Table, select, text
+from sqlalchemy import Table, UniqueConstraint, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from db.delivery_tables import metadata
@@ -30,7 +30,7 @@ def test_tenant_comes_first_in_every_unique_key(table: Table) -> None:
         return
     assert next(iter(table.primary_key.columns)).name == "tenant_id"
     for constraint in table.constraints:
-        if type(constraint).__name__ == "UniqueConstraint":
+        if isinstance(constraint, UniqueConstraint):
             assert next(iter(constraint.columns)).name == "tenant_id"
 
 

@@ -217,8 +217,8 @@ async def test_cancelling_while_it_waits_for_its_time_ends_it(client: Client) ->
 async def test_it_expires_before_its_time_without_sending(client: Client) -> None:
     now = datetime.now(UTC)
     script = Script(Plan(hops=(WHATSAPP,)), [])
-    times = {"send_at": now + timedelta(days=1), "expires_at": now + timedelta(seconds=0.2)}
-    async with running(client, script, **times) as handle:
+    tomorrow, soon = now + timedelta(days=1), now + timedelta(seconds=0.2)
+    async with running(client, script, send_at=tomorrow, expires_at=soon) as handle:
         assert await handle.result() == "expired"
     assert script.orders == []
 
