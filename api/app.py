@@ -31,15 +31,7 @@ def create_app(
         ValueError: The settings name no usable key ring.
     """
     settings = settings or Settings()
-    key_ring = key_ring or KeyRing.parse(settings.key_ring.get_secret_value())
-    services = Services(
-        settings=settings,
-        database=database
-        or Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
-        key_ring=key_ring,
-        account_providers=AccountProviders(key_ring),
-        lines=LineBounds(settings.line_bound),
-    )
+    services = _services(settings, database, key_ring)
     app = FastAPI(
         title="Carillon",
         version=version("carillon"),
@@ -58,6 +50,18 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     return app
+
+
+def _services(settings: Settings, database: Database | None, key_ring: KeyRing | None) -> Services:
+    key_ring = key_ring or KeyRing.parse(settings.key_ring.get_secret_value())
+    return Services(
+        settings=settings,
+        database=database
+        or Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
+        key_ring=key_ring,
+        account_providers=AccountProviders(key_ring),
+        lines=LineBounds(settings.line_bound),
+    )
 
 
 def _lifespan(services: Services, *, close: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

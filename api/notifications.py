@@ -1,15 +1,13 @@
 """Notifications over HTTP: accepted one at a time, found, read."""
 
-import json
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Response
 
 from api.accept_rules import Ask
 from api.acceptance import accept_one, body_hash
 from api.auth import Principal, needs
-from api.models import Moment
+from api.notification_filters import FilterOf
 from api.notification_models import KeyHeader, NotificationBody, NotificationId
 from api.notification_views import (
     Accepted,
@@ -22,21 +20,15 @@ from api.openapi import problem_responses
 from api.paging import PagingOf
 from api.problem_types import Kind
 from api.problems import not_found
-from api.recipient_models import spellings
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import ServicesOf
 from db import notifications
-from db.notifications import Filter
-from domain.recipients import Channel
-from domain.status import Status
 
 router = noun_router("/v1/notifications", "Notifications")
 
 Reader = Annotated[Principal, needs(Scope.NOTIFICATIONS_READ)]
 Sender = Annotated[Principal, needs(Scope.NOTIFICATIONS_SEND)]
-Wanted = Annotated[str | None, Query(max_length=256)]
-_METADATA = "metadata."
 REPLAYED = {
     "Idempotency-Replayed": {
         "description": "`true` when the same request was accepted before.",
@@ -72,44 +64,13 @@ async def send_notification(
 
 @router.get("", summary="List notifications")
 async def list_notifications(
-    request: Request,
-    principal: Reader,
-    services: ServicesOf,
-    paging: PagingOf,
-    *,
-    resource_type: Wanted = None,
-    resource_id: Wanted = None,
-    trigger: Annotated[str | None, Query(max_length=129, description="A `*` at the end stands for any rest.")] = None,
-    recipient: Annotated[str | None, Query(max_length=128, description="Your own id of the recipient.")] = None,
-    to: Annotated[str | None, Query(max_length=320, description="The address or recipient as it was given.")] = None,
-    status: Annotated[list[Status] | None, Query(description="One of these.")] = None,
-    channel: Channel | None = None,
-    template: Wanted = None,
-    created_after: Moment | None = None,
-    created_before: Moment | None = None,
-    idempotency_key: Wanted = None,
-    original_notification_id: UUID | None = None,
+    principal: Reader, services: ServicesOf, paging: PagingOf, wanted: FilterOf
 ) -> NotificationPage:
     """Returns notifications, the newest first.
 
     `metadata.<key>=<value>` finds those whose metadata holds this value. `created_after` is included, `created_before`
     is not.
     """
-    wanted = Filter(
-        resource_type=resource_type,
-        resource_id=resource_id,
-        trigger=trigger,
-        recipient=recipient,
-        to=[to, *spellings(to)] if to is not None else None,
-        status=[item.value for item in status or ()],
-        channel=channel.value if channel else None,
-        template=template,
-        created_after=created_after,
-        created_before=created_before,
-        metadata=_metadata(request),
-        idempotency_key=idempotency_key,
-        original_notification_id=original_notification_id,
-    )
     async with services.database.tenant(principal.tenant_id) as connection:
         rows = await notifications.page(
             connection, principal.tenant_id, wanted=wanted, limit=paging.fetch, before=paging.before
@@ -138,21 +99,3 @@ def answered(response: Response, accepted: Accepted, replayed: bool) -> Accepted
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return accepted
-
-
-def _metadata(request: Request) -> list[list[dict[str, Any]]]:
-    """Returns what the metadata must hold: a value may have been written as text or as the JSON that it looks like."""
-    found = []
-    for name, value in request.query_params.multi_items():
-        if name.startswith(_METADATA):
-            key = name.removeprefix(_METADATA)
-            found.append([{key: item} for item in _readings(value)])
-    return found
-
-
-def _readings(value: str) -> list[Any]:
-    try:
-        read = json.loads(value)
-    except ValueError:
-        return [value]
-    return [value, read] if isinstance(read, bool | int) else [value]

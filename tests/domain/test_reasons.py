@@ -10,8 +10,8 @@ UPDATE = "CARILLON_UPDATE_CONTRACTS"
 HEAD = """\
 # Reasons
 
-Why something was not sent, was skipped, delayed or doubted. The codes are stable; they stand in `reason` of notifications,
-messages, attempts and entries of the timeline. The sentence says what to do next.
+Why something was not sent, was skipped, delayed or doubted. The codes are stable; they stand in `reason` of
+notifications, messages, attempts and entries of the timeline. The sentence says what to do next.
 
 | reason | in words |
 |---|---|
