@@ -103,9 +103,10 @@ async def test_accounts_show_their_state_and_no_secret(
     browser: Browser, open_browser: BrowserFactory, other_tenant_id: UUID, database: Database, tenant_id: UUID,
     key_ring: KeyRing,
 ) -> None:  # fmt: skip
+    shown = public("meta", META)
     account_id = await factories.make_account(
         database, tenant_id, key_ring, provider="meta", channel="whatsapp", config=META, name="WhatsApp India",
-        sender="+15550100200", state="suspended", state_reason="number under review", public_config=public("meta", META),
+        sender="+15550100200", state="suspended", state_reason="number under review", public_config=shown,
     )  # fmt: skip
     page = (await browser.see("/console/accounts")).text
     for said in (f'id="a-{account_id}"', "WhatsApp India", "+15550100200", "number under review", "not verified"):
