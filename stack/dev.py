@@ -1,5 +1,6 @@
 """`carillon dev …`: what a developer of Carillon runs; the Makefile calls these."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -24,7 +25,12 @@ def run_tests(
     fast: Annotated[bool, typer.Option("--fast", help="Leave out the slow ones, and coverage.")] = False,
 ) -> None:
     """Runs the tests; further arguments go to pytest."""
+    from stack import temporal_binary  # noqa: PLC0415 - needed here alone
+    from stack.logs import say  # noqa: PLC0415 - needed here alone
+
     _need_checkout()
+    if not os.environ.get("CARILLON_TEST_TEMPORAL"):
+        asyncio.run(temporal_binary.locate(say))  # before the tests, so that none of them waits for a build
     command = [sys.executable, "-m", "pytest", "-n", "2"]
     if fast:
         command += ["-m", "not slow"]

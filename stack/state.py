@@ -1,15 +1,20 @@
 """What a running instance says about itself, in a file that other commands read."""
 
+import asyncio
 import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO
 
 from stack import processes
 from stack.home import Home, write_private
+
+_LOCK_POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,30 @@ def read_state(home: Home) -> InstanceState | None:
         return None
 
 
+@asynccontextmanager
+async def starting_alone(place: Path, wait: Callable[[], None]) -> AsyncIterator[None]:
+    """Holds the lock under which an instance takes its ports until they are bound; `wait` is called when it is taken.
+
+    Without it, two instances that start at once can choose the same free ports, and one would talk to the other.
+    """
+    with place.open("a") as file:
+        told = False
+        while not _locks(file):
+            if not told:
+                wait()
+            told = True
+            await asyncio.sleep(_LOCK_POLL)
+        yield
+
+
+def _locks(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextmanager
 def sole_instance(home: Home) -> Iterator[bool]:
     """Holds the lock of a data directory and yields True, or yields False when another process holds it.
@@ -77,9 +106,4 @@ def sole_instance(home: Home) -> Iterator[bool]:
     The lock is the kernel's and goes with the process, however it ends.
     """
     with home.lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        yield _locks(file)

@@ -6,15 +6,16 @@ import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TextIO
 
 from stack import processes
-from stack.home import Home
+from stack.home import Home, cache_directory, private_directory
 from stack.layout import Layout, lay_out, operator_key
 from stack.logs import LogBook, PartLog, say
 from stack.parts import POSTGRES, Parts
 from stack.secret_file import Secrets, load_or_make
-from stack.state import PartState, own_state, read_state, sole_instance, write_state
+from stack.state import PartState, own_state, read_state, sole_instance, starting_alone, write_state
 from stack.supervisor import Supervisor
 
 _SEED_WITHIN = 60.0
@@ -62,12 +63,8 @@ class _Instance:
         self._listen_to_signals()
         await asyncio.to_thread(end_leftovers, self._home)
         write_state(self._home, self._state)
-        secrets, layout = load_or_make(self._home), lay_out(self._home, self._workers)
-        for name, (usual, port) in layout.moved.items():
-            say(f"The usual port of {name}, {usual}, was in use; it has {port}.")
         supervisor = Supervisor(self._note)
-        Parts(self._home, layout, secrets, self._logs).add_to(supervisor)
-        start = asyncio.create_task(self._start(supervisor, layout, secrets))
+        start = asyncio.create_task(self._start(supervisor))
         stop = asyncio.create_task(self._told_to_stop.wait())
         try:
             await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,8 +80,14 @@ class _Instance:
             self._logs.close()
             self._home.state.unlink(missing_ok=True)
 
-    async def _start(self, supervisor: Supervisor, layout: Layout, secrets: Secrets) -> None:
-        await supervisor.start()
+    async def _start(self, supervisor: Supervisor) -> None:
+        secrets = load_or_make(self._home)
+        async with starting_alone(_starting_lock(), lambda: say("Another instance is just starting; waiting for it.")):
+            layout = lay_out(self._home, self._workers)
+            for name, (usual, port) in layout.moved.items():
+                say(f"The usual port of {name}, {usual}, was in use; it has {port}.")
+            Parts(self._home, layout, secrets, self._logs).add_to(supervisor)
+            await supervisor.start()
         key = await _seed(self._home, layout, secrets, self._logs.of("demo"))
         self._state = replace(self._state, ready=True, urls=_urls(layout))
         self._note(supervisor.parts())
@@ -104,6 +107,10 @@ class _Instance:
         if self._told_to_stop.is_set():
             os._exit(130)  # asked twice: the children are tied to this process and go with it
         self._told_to_stop.set()
+
+
+def _starting_lock() -> Path:
+    return private_directory(cache_directory()) / "starting.lock"
 
 
 def end_leftovers(home: Home) -> None:

@@ -18,10 +18,6 @@ from stack.problems import NotReadyError, StackError
 from stack.search_attributes import SEARCH_ATTRIBUTES
 from stack.temporal import TemporalServer
 
-needs_program = pytest.mark.skipif(
-    temporal_binary.find() is None, reason="the temporal program is not on this machine yet; 'carillon up' fetches it"
-)
-
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[TemporalServer]:
@@ -32,7 +28,6 @@ async def server(tmp_path: Path) -> AsyncIterator[TemporalServer]:
     await made.stop(0.1)
 
 
-@needs_program
 @pytest.mark.slow
 async def test_a_workflow_survives_the_killing_of_the_server(server: TemporalServer) -> None:
     client = await Client.connect(server.address)
@@ -45,7 +40,6 @@ async def test_a_workflow_survives_the_killing_of_the_server(server: TemporalSer
     assert found.status is WorkflowExecutionStatus.RUNNING
 
 
-@needs_program
 async def test_the_server_knows_our_search_attributes(server: TemporalServer) -> None:
     facts = await temporal_client.ask(server.address, "default", "carillon")
     assert facts is not None
@@ -54,7 +48,6 @@ async def test_the_server_knows_our_search_attributes(server: TemporalServer) ->
     assert await temporal_client.answers(server.address)
 
 
-@needs_program
 async def test_the_probe_answers_while_the_service_does(tmp_path: Path) -> None:
     server = TemporalServer(tmp_path, ui_port=any_free(), log=PartLog(tmp_path / "log"))
     await server.start()
@@ -66,7 +59,6 @@ async def test_the_probe_answers_while_the_service_does(tmp_path: Path) -> None:
     assert not await probes.is_ok(server.probe)
 
 
-@needs_program
 async def test_search_attributes_are_added_to_a_server_that_somebody_else_runs(server: TemporalServer) -> None:
     client = await Client.connect(server.address)
     await client.operator_service.remove_search_attributes(_remove("CarillonTenant"))
@@ -74,7 +66,6 @@ async def test_search_attributes_are_added_to_a_server_that_somebody_else_runs(s
     assert await temporal_client.prepare(server.address, "default")
 
 
-@needs_program
 async def test_a_search_attribute_of_another_type_is_refused(server: TemporalServer) -> None:
     client = await Client.connect(server.address)
     await client.operator_service.remove_search_attributes(_remove("CarillonTenant"))

@@ -1,95 +1,49 @@
 """The whole stack as a person starts it: real processes, killed in every way, and nothing left behind."""
 
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
-from stack import processes, temporal_binary
+from stack import processes
+from tests.instance import Instance, running, until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(temporal_binary.find() is None, reason="the temporal program is not on this machine yet"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 _PARTS = {"postgres", "temporal", "sandbox", "api", "worker-1", "worker-2"}
 
 
-class Person:
-    """Somebody at a terminal with a data directory of their own."""
-
-    def __init__(self, directory: Path) -> None:
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("CARILLON_", "TEMPORAL_"))}
-        places = {"CARILLON_HOME": str(directory / "home"), "CARILLON_POSTGRES_DATA": str(directory / "postgres")}
-        self._environment = {**ours, **places}
-        self.first_words = ""
-
-    def runs(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            check=False, capture_output=True, text=True, env=self._environment, timeout=100,
-        )  # fmt: skip
-
-    def sees(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.runs("status", "--json").stdout)
-        return found
-
-    def pids(self) -> dict[str, int]:
-        return {part["name"]: part["pid"] for part in self.sees()["parts"]}
-
-
 @pytest.fixture(scope="module")
-def person() -> Iterator[Person]:
+def person() -> Iterator[Instance]:
     """A person whose stack is up, and is down again afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="carillon-up-"))
-    directory.chmod(0o755)  # the database's user has to pass
-    made = Person(directory)
-    try:
-        started = made.runs("up", "--detach", "--workers", "2")
-        assert started.returncode == 0, started.stderr
-        made.first_words = started.stdout
-        yield made
-    finally:
-        made.runs("down")
-        shutil.rmtree(directory, ignore_errors=True)
+    with running(workers=2) as instance:
+        yield instance
 
 
-def _until(condition: Callable[[], bool], within: float = 30) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)  # between two looks at other processes
-
-
-def test_every_part_runs_and_is_healthy(person: Person) -> None:
+def test_every_part_runs_and_is_healthy(person: Instance) -> None:
     seen = person.sees()
     assert seen["healthy"]
     assert {part["name"] for part in seen["parts"]} == _PARTS
     assert all(part["version"] and part["pid"] and part["address"] for part in seen["parts"])
 
 
-def test_the_start_ends_with_the_addresses_and_the_key(person: Person) -> None:
+def test_the_start_ends_with_the_addresses_and_the_key(person: Instance) -> None:
     for name in ("API", "docs", "console", "Temporal UI", "sandbox mailbox", "API key"):
         assert f"\n  {name:<16} " in person.first_words
 
 
-def test_doctor_finds_nothing_wrong(person: Person) -> None:
+def test_doctor_finds_nothing_wrong(person: Instance) -> None:
     told = person.runs("doctor")
     assert told.returncode == 0, told.stdout
 
 
-def test_a_killed_part_comes_back(person: Person) -> None:
+def test_a_killed_part_comes_back(person: Instance) -> None:
     before = person.pids()
     os.kill(before["worker-2"], signal.SIGKILL)
-    _until(lambda: person.sees()["healthy"] and person.pids()["worker-2"] != before["worker-2"])
+    until(lambda: person.sees()["healthy"] and person.pids()["worker-2"] != before["worker-2"])
     seen = {part["name"]: part["restarts"] for part in person.sees()["parts"]}
     assert seen["worker-2"] == 1
     assert {name: pid for name, pid in person.pids().items() if name != "worker-2"} == {
@@ -97,10 +51,10 @@ def test_a_killed_part_comes_back(person: Person) -> None:
     }
 
 
-def test_after_the_killing_of_everything_the_next_start_just_works(person: Person) -> None:
+def test_after_the_killing_of_everything_the_next_start_just_works(person: Instance) -> None:
     seen = person.sees()
     os.kill(seen["supervisor_pid"], signal.SIGKILL)
-    _until(lambda: all(processes.identity(part["pid"]) is None for part in seen["parts"]))
+    until(lambda: all(processes.identity(part["pid"]) is None for part in seen["parts"]))
     assert not person.sees()["running"]
     again = person.runs("up", "--detach", "--workers", "2")
     assert again.returncode == 0, again.stderr
@@ -108,9 +62,17 @@ def test_after_the_killing_of_everything_the_next_start_just_works(person: Perso
     assert {part["address"] for part in person.sees()["parts"]} == {part["address"] for part in seen["parts"]}
 
 
-def test_the_stop_takes_less_than_ten_seconds_and_leaves_nothing(person: Person) -> None:
+def test_the_stop_takes_less_than_ten_seconds_and_leaves_nothing(person: Instance) -> None:
     pids = person.pids()
     began = time.monotonic()
     assert person.runs("down").stdout == "Carillon is stopped.\n"
     assert time.monotonic() - began < 10
     assert [name for name, pid in pids.items() if processes.identity(pid) is not None] == []
+
+
+def test_two_instances_that_start_at_once_keep_apart() -> None:
+    with ThreadPoolExecutor(2) as pool, ExitStack() as both:
+        first, second = pool.map(lambda _: both.enter_context(running()), range(2))
+        ports = [{part["address"] for part in instance.sees()["parts"]} for instance in (first, second)]
+        assert ports[0].isdisjoint(ports[1])
+        assert all(part["restarts"] == 0 for instance in (first, second) for part in instance.sees()["parts"])
