@@ -173,3 +173,20 @@ async def test_the_console_is_no_part_of_the_document_of_the_api(open_browser: B
     document = (await browser.see("/openapi.json")).json()
     assert not [path for path in document["paths"] if "console" in path or path == "/"]
     assert (await browser.see("/")).headers["location"] == "/console"
+
+
+async def test_without_a_database_the_page_says_so(
+    browser: Browser, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionRefusedError("somewhere inside")
+
+    monkeypatch.setattr(database, "system", away)
+    answer = await browser.see("/console")
+    assert answer.status_code == 503
+    assert "The database does not answer" in answer.text
+    assert "somewhere inside" not in answer.text
+
+
+async def test_a_slash_at_the_end_leads_to_the_console(browser: Browser) -> None:
+    assert (await browser.see("/console/")).headers["location"] == "/console"
