@@ -50,8 +50,22 @@ class _Reader(HTMLParser):
 
 
 @pytest.fixture
+async def hostile_template(database: Database, tenant_id: UUID) -> None:
+    """The template `hostile` with one version, every text of it hostile."""
+    mail = {"subject": "{{ x }}", "html": "<p onclick='x()'>{{ x }}<img src='https://tracker.example/p.png'></p>"}
+    template_id = await factories.insert(
+        database, tenant_id, template, name="hostile", description=HOSTILE, channels=["email"], latest_number=1
+    )
+    await factories.insert(
+        database, tenant_id, template_version, template_id=template_id, number=1, content_hash="h", note=HOSTILE,
+        created_by=HOSTILE, parts=[{"channel": "email", "locale": "default", "content": mail}],
+        variables=[{"name": "x", "type": "string", "required": True, "example": HOSTILE, "description": HOSTILE}],
+    )  # fmt: skip
+
+
+@pytest.fixture
 async def places(
-    browser: Browser, database: Database, tenant_id: UUID, key_ring: KeyRing, notify: Notify
+    hostile_template: None, database: Database, tenant_id: UUID, key_ring: KeyRing, notify: Notify
 ) -> dict[str, str]:
     """Every page of the console, over rows whose every text is hostile, with one secret in each secret place."""
     account_id = await factories.make_account(
@@ -67,15 +81,6 @@ async def places(
     said = {"error_code": HOSTILE, "provider_code": HOSTILE, "detail": HOSTILE}
     await deliveries.attempt(database, tenant_id, order, Outcome.REFUSED, **said)
     ended = await notify(status="unknown", ended_at=func.now(), to=HOSTILE)
-    mail = {"subject": "{{ x }}", "html": "<p onclick='x()'>{{ x }}<img src='https://tracker.example/p.png'></p>"}
-    template_id = await factories.insert(
-        database, tenant_id, template, name="hostile", description=HOSTILE, channels=["email"], latest_number=1
-    )
-    await factories.insert(
-        database, tenant_id, template_version, template_id=template_id, number=1, content_hash="h", note=HOSTILE,
-        created_by=HOSTILE, parts=[{"channel": "email", "locale": "default", "content": mail}],
-        variables=[{"name": "x", "type": "string", "required": True, "example": HOSTILE, "description": HOSTILE}],
-    )  # fmt: skip
     return {
         "list": "/console",
         "found": "/console/find?id=%3Cscript%3Ealert(1)%3C/script%3E",
