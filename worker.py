@@ -86,22 +86,29 @@ async def run(settings: Settings) -> None:
         allowed_hosts=settings.allowed_provider_hosts,
         sandboxed=settings.sandboxed_workflows,
     )
-    async with metrics, composed as worker, worker:
+    async with metrics, composed as worker:
         log.info("worker.started", task_queue=settings.task_queue)
-        await _until_stopped(stop, dispatcher.run(), Reconciliation(database).run())
+        await _until_stopped(stop, worker, dispatcher.run(), Reconciliation(database).run())
     await database.close()
     log.info("worker.stopped")
 
 
-async def _until_stopped(stop: asyncio.Event, *services: Coroutine[None, None, None]) -> None:
-    """Runs services beside the worker until told to stop; one that fails ends the process, which is started again."""
-    running = [asyncio.create_task(service) for service in services]
+async def _until_stopped(stop: asyncio.Event, worker: Worker, *services: Coroutine[None, None, None]) -> None:
+    """Runs the worker and services beside it until told to stop; nothing new is started while the last sends finish.
+
+    A part that fails ends the process, which its supervisor starts again.
+    """
+    working = asyncio.create_task(worker.run())
+    beside = [asyncio.create_task(service) for service in services]
     stopping = asyncio.create_task(stop.wait())
-    finished, _ = await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
-    for task in running:
+    finished, _ = await asyncio.wait([working, stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
+    for task in beside:
         task.cancel()
-    await asyncio.wait(running)
-    for task in running:
+    await asyncio.wait(beside)
+    if working not in finished:
+        await worker.shutdown()
+    await asyncio.wait([working])
+    for task in (working, *beside):
         if task in finished:
             task.result()
 
