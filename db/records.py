@@ -63,6 +63,7 @@ WITH asked AS (
 UPDATE notification SET status = asked.notification_status,
        status_at = CASE WHEN status = asked.notification_status THEN status_at ELSE asked.at END,
        updated_at = asked.at,
+       reason = CASE asked.state WHEN 'unknown' THEN asked.error_code WHEN 'accepted' THEN NULL ELSE reason END,
        channel = CASE WHEN asked.main THEN messages.channel ELSE notification.channel END,
        provider_id = CASE WHEN asked.main THEN messages.provider ELSE provider_id END,
        external_id = CASE WHEN asked.main THEN coalesce(asked.provider_message_id, external_id) ELSE external_id END,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stack.bytecode import with_cache
 from stack.problems import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,8 @@ def lock() -> None:
 
 
 def _run(command: list[str], *, keep_going: bool = False) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environment = with_cache(os.environ)
+    environment.pop("VIRTUAL_ENV", None)
     status = subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
     if status or not keep_going:
         raise typer.Exit(status)

@@ -5,7 +5,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stack.home import Home, cache_directory, write_private
+from stack.bytecode import with_cache
+from stack.home import Home, write_private
 from stack.ports import LOOPBACK, Ports
 from stack.secret_file import Secrets
 from stack.temporal import DEFAULT_PORT as TEMPORAL_PORT
@@ -103,15 +104,10 @@ def operator_key(secrets: Secrets) -> str:
 
 
 def _common(home: Home) -> dict[str, str]:
-    """Returns what every part is told; compiled code goes to our cache, which alone is sure to be writable.
-
-    Compiling everything again would cost each start seconds, hence it is not left to what the person's shell says.
-    """
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    """Returns what every part is told."""
     return {
         "CARILLON_LOG_FORMAT": "console",
-        "PYTHONPYCACHEPREFIX": str(cache_directory() / "bytecode"),
-        **inherited,
+        **with_cache(os.environ),
         "CARILLON_HOME": str(home.path),
         "PYTHONUNBUFFERED": "1",
         "PYTHONTZPATH": "",  # zones come from the pinned package alone, the same on every machine
