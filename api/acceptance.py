@@ -15,8 +15,8 @@ from api.notification_views import Accepted
 from api.problem_types import Kind
 from api.problems import Problem
 from api.services import Services
-from db import acceptance, outbox, uploads
-from db.acceptance import Found, NewNotification, Reference
+from db import acceptance, uploads
+from db.acceptance import Former, NewNotification, Reference
 from db.errors import DatabaseError, is_lock_timeout
 from domain import keys
 
@@ -36,13 +36,21 @@ async def accept_one(services: Services, principal: Principal, ask: Ask) -> tupl
 
 
 async def accept(services: Services, principal: Principal, asks: Sequence[Ask]) -> list[Result]:
-    """Accepts what can be accepted, in one transaction, and returns what became of each ask, in their order."""
-    tenant_id = principal.tenant_id
-    async with within_patience(), services.database.tenant(tenant_id) as connection:
-        results, new = await _judged(services, connection, tenant_id, asks)
-        if new:
-            await services.lines.check(connection, tenant_id, count=len(new))
-            await _store(connection, principal, asks, new, results)
+    """Accepts what can be accepted, in one transaction, and returns what became of each ask, in their order.
+
+    A key that is in use outranks everything else: its request gets the first answer, even if it would be refused today.
+    """
+    async with within_patience(), services.database.tenant(principal.tenant_id) as connection:
+        judged = await _judge(services, connection, principal.tenant_id, asks)
+        results: dict[int, Result] = {index: item for index, item in enumerate(judged) if isinstance(item, Problem)}
+        results |= await _formers(connection, principal.tenant_id, asks, list(results))
+        new = {index: item for index, item in enumerate(judged) if not isinstance(item, Problem)}
+        if new and await services.lines.is_full(connection, principal.tenant_id, count=len(new)):
+            results |= await _formers(connection, principal.tenant_id, asks, list(new))
+            if new.keys() - results.keys():
+                raise services.lines.problem()
+        elif new:
+            results |= await _store(connection, principal, asks, new)
     if new:
         services.wake()
     return [results[index] for index in range(len(asks))]
@@ -66,25 +74,21 @@ def body_hash(body: NotificationBody, **more: Any) -> bytes:
     return keys.request_hash({**said, **more})
 
 
-async def _judged(
+async def _judge(
     services: Services, connection: AsyncConnection, tenant_id: UUID, asks: Sequence[Ask]
-) -> tuple[dict[int, Result], dict[int, NewNotification]]:
+) -> list[NewNotification | Problem]:
     references = [_reference(ask) for ask in asks]
     found = await acceptance.look_up(connection, tenant_id, references, patience=PATIENCE)
     files = await _uploads(connection, tenant_id, asks)
     now = services.now()
-    results: dict[int, Result] = {}
-    new: dict[int, NewNotification] = {}
-    for index, (ask, there) in enumerate(zip(asks, found, strict=True)):
-        if there.existing_id is not None or there.buried:
-            results[index] = _former(ask, there)
-            continue
+    judged: list[NewNotification | Problem] = []
+    for ask, there in zip(asks, found, strict=True):
         version = await services.versions.get(connection, tenant_id, there.version_id) if there.version_id else None
         try:
-            new[index] = judge(ask, Evidence(found=there, version=version, uploads=files, now=now))
+            judged.append(judge(ask, Evidence(found=there, version=version, uploads=files, now=now)))
         except Problem as problem:
-            results[index] = problem
-    return results, new
+            judged.append(problem)
+    return judged
 
 
 async def _uploads(connection: AsyncConnection, tenant_id: UUID, asks: Sequence[Ask]) -> Mapping[UUID, uploads.Upload]:
@@ -93,44 +97,49 @@ async def _uploads(connection: AsyncConnection, tenant_id: UUID, asks: Sequence[
 
 
 async def _store(
-    connection: AsyncConnection,
-    principal: Principal,
-    asks: Sequence[Ask],
-    new: Mapping[int, NewNotification],
-    results: dict[int, Result],
-) -> None:
-    """Stores what is new, with the starts of its workflows; what somebody else stored meanwhile is a repetition."""
+    connection: AsyncConnection, principal: Principal, asks: Sequence[Ask], new: Mapping[int, NewNotification]
+) -> dict[int, Result]:
+    """Stores what is new, with the starts of its workflows; what somebody else stored before is a repetition."""
     tenant_id = principal.tenant_id
-    stored = await acceptance.insert(connection, tenant_id, list(new.values()))
-    starts = [_start(tenant_id, item) for item in new.values() if item.id in stored]
-    if starts:
-        await outbox.add_starts(connection, tenant_id, starts)
+    stored = await acceptance.insert(connection, tenant_id, [(item, _start(tenant_id, item)) for item in new.values()])
+    results: dict[int, Result] = {}
     for index, item in new.items():
         if item.id in stored:
             accepted = Accepted(id=item.id, idempotency_key=item.idempotency_key, created_at=stored[item.id])
             results[index] = (accepted, False)
-            if note := asks[index].audit:
-                detail = {**note.detail, "notification_id": str(item.id)}
-                await record(connection, principal, note.action, note.subject_id, **detail)
-    beaten = [index for index, item in new.items() if item.id not in stored]
-    if beaten:
-        references = [_reference(asks[index]) for index in beaten]
-        found = await acceptance.look_up(connection, tenant_id, references, patience=PATIENCE)
-        results |= {index: _former(asks[index], there) for index, there in zip(beaten, found, strict=True)}
+            await _note(connection, principal, asks[index], item.id)
+    beaten = [index for index in new if index not in results]
+    return results | await _formers(connection, tenant_id, asks, beaten)
 
 
-def _former(ask: Ask, found: Found) -> Result:
+async def _note(connection: AsyncConnection, principal: Principal, ask: Ask, notification_id: UUID) -> None:
+    if ask.audit is not None:
+        detail = {**ask.audit.detail, "notification_id": str(notification_id)}
+        await record(connection, principal, ask.audit.action, ask.audit.subject_id, **detail)
+
+
+async def _formers(
+    connection: AsyncConnection, tenant_id: UUID, asks: Sequence[Ask], indexes: Sequence[int]
+) -> dict[int, Result]:
+    """Returns the answers to those of the asks whose keys are in use."""
+    if not indexes:
+        return {}
+    found = await acceptance.formers(connection, tenant_id, [asks[index].key for index in indexes])
+    return {index: _former(asks[index], found[asks[index].key]) for index in indexes if asks[index].key in found}
+
+
+def _former(ask: Ask, former: Former) -> Result:
     """Returns the answer to a key that is in use: the first answer again, or why that is not what was meant."""
-    if found.existing_id is None or found.existing_at is None:
+    if former.id is None or former.created_at is None:
         return Problem(Kind.CANCELLED_BEFORE_START)
-    if found.existing_hash != ask.request_hash:
+    if former.request_hash != ask.request_hash:
         return Problem(
             Kind.IDEMPOTENCY_MISMATCH,
             "This key was used for another request; use a new key, or send the same body.",
             request_hash=ask.request_hash.hex(),
-            original_request_hash=(found.existing_hash or b"").hex(),
+            original_request_hash=(former.request_hash or b"").hex(),
         )
-    return Accepted(id=found.existing_id, idempotency_key=ask.key, created_at=found.existing_at), True
+    return Accepted(id=former.id, idempotency_key=ask.key, created_at=former.created_at), True
 
 
 def _reference(ask: Ask) -> Reference:
@@ -146,9 +155,10 @@ def _reference(ask: Ask) -> Reference:
     )
 
 
-def _start(tenant_id: UUID, new: NewNotification) -> tuple[str, int, dict[str, Any]]:
+def _start(tenant_id: UUID, new: NewNotification) -> dict[str, Any]:
+    """Returns what the dispatcher starts the workflow with: ids and times, nothing personal."""
     about = f"{new.resource_type}/{new.resource_id}" if new.resource_type else None
-    payload = {
+    return {
         "workflow": "notification",
         "input": {
             "tenant_id": str(tenant_id),
@@ -161,4 +171,3 @@ def _start(tenant_id: UUID, new: NewNotification) -> tuple[str, int, dict[str, A
         "trigger": new.trigger_type,
         "channel": new.channels[0] if new.channels else None,
     }
-    return keys.notification_workflow(str(new.id)), new.lane, payload

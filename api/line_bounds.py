@@ -27,8 +27,8 @@ class LineBounds:
     bound: int
     _lines: dict[UUID, _Line] = field(default_factory=dict)
 
-    async def check(self, connection: AsyncConnection, tenant_id: UUID, *, count: int) -> None:
-        """Counts `count` more notifications, or raises the problem that the line is full.
+    async def is_full(self, connection: AsyncConnection, tenant_id: UUID, *, count: int) -> bool:
+        """Tells whether the line is full, and counts `count` more notifications if it is not.
 
         The last request before the bound may exceed it, so that one of many items is never too large for it.
         """
@@ -37,6 +37,11 @@ class LineBounds:
             length = await outbox.line_length(connection, tenant_id, bound=self.bound)
             line = self._lines[tenant_id] = _Line(length=length, read_at=time.monotonic())
         if line.length >= self.bound:
-            detail = f"{self.bound:,} notifications of this tenant wait already; repeat later with the same key."
-            raise Problem(Kind.LINE_FULL, detail, headers={"Retry-After": _RETRY_SECONDS})
+            return True
         line.length += count
+        return False
+
+    def problem(self) -> Problem:
+        """Returns the answer to a request for which the line has no place."""
+        detail = f"{self.bound:,} notifications of this tenant wait already; repeat later with the same key."
+        return Problem(Kind.LINE_FULL, detail, headers={"Retry-After": _RETRY_SECONDS})

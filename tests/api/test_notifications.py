@@ -224,6 +224,8 @@ async def test_a_full_line_asks_to_come_back(
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     assert answers[2].json()["type"] == "urn:carillon:problem:line-full"
     assert int(answers[2].headers["Retry-After"]) > 0
+    again = await sending.post(client, answers[0].json()["idempotency_key"])
+    assert (again.status_code, again.json()) == (202, answers[0].json())
     assert (await sending.post(other_client)).status_code == 202
 
 
