@@ -25,7 +25,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from db import outbox
-from db.errors import is_unavailable
+from db.errors import FAILURES, is_unavailable
 from db.outbox import Entry
 from db.session import Database
 from domain.notifications import NotificationInput
@@ -36,6 +36,9 @@ _HANDED_OVER = Counter("carillon_outbox_handed_over_total", "Outbox rows handed 
 _LEASED = Histogram("carillon_outbox_lease_rows", "Rows taken by one lease", buckets=(0, 1, 2, 5, 10, 20, 50, 100))
 
 _POLL_SECONDS = 1.0
+_AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
+_AWAY_SECONDS = 2.0
+_LONGEST_PAUSE = 600.0
 _TEXT = {
     "template": SearchAttributeKey.for_keyword("CarillonTemplate"),
     "resource": SearchAttributeKey.for_keyword("CarillonResource"),
@@ -82,11 +85,9 @@ class Dispatcher:
         try:
             await self._mark()
             entries = await self._lease(self._in_flight - len(self._running))
-        except Exception as error:
-            if not is_unavailable(error):
-                raise
+        except FAILURES as error:
             if self._database_answers:
-                log.warning("outbox.database_away", error=type(error).__name__)
+                log.warning("outbox.database_away", error=type(error).__name__, away=is_unavailable(error))
             self._database_answers = False
             return False
         self._database_answers = True
@@ -127,15 +128,27 @@ class Dispatcher:
     async def _hand_over(self, entry: Entry) -> None:
         try:
             result = await (self._start(entry) if entry.kind == "start" else self._signal(entry))
-        except RPCError as error:
-            _HANDED_OVER.labels(entry.kind, "postponed").inc()
-            if self._temporal_answers:
-                log.warning("outbox.temporal_away", error=error.status.name)
-            self._temporal_answers = False
-            return  # the lease runs out, and the row is taken again
+        except Exception as error:  # noqa: BLE001 - the row stays, is looked at again, and harms no other row
+            await self._postpone(entry, error)
+            return
         self._temporal_answers = True
         _HANDED_OVER.labels(entry.kind, result).inc()
         self._finished.append(entry)
+
+    async def _postpone(self, entry: Entry, error: Exception) -> None:
+        """Gives a row back, for longer each time; while Temporal is away, all of them just wait for it."""
+        _HANDED_OVER.labels(entry.kind, "postponed").inc()
+        if isinstance(error, RPCError) and error.status in _AWAY:
+            if self._temporal_answers:
+                log.warning("outbox.temporal_away", error=error.status.name)
+            self._temporal_answers = False
+            pause = _AWAY_SECONDS
+        else:
+            log.error("outbox.not_handed_over", workflow_id=entry.workflow_id, kind=entry.kind, error=repr(error))
+            pause = min(2.0**entry.leases, _LONGEST_PAUSE)
+        with contextlib.suppress(Exception):  # the lease runs out by itself
+            async with self._database.system() as connection:
+                await outbox.release(connection, [entry], seconds=pause)
 
     async def _start(self, entry: Entry) -> str:
         payload = entry.payload

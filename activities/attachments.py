@@ -28,19 +28,23 @@ class Attachments:
             MediaRefused: One is missing, too large, or its link must not be followed.
             Unavailable: A link cannot be fetched at the moment.
         """
-        loaded = [await self._one(tenant_id, item) for item in wanted]
-        if sum(len(item.body) for item in loaded) > LARGEST_TOTAL:
-            raise MediaRefused(f"the attachments are larger than {LARGEST_TOTAL // 2**20} MiB together")
+        loaded: list[Attachment] = []
+        left = LARGEST_TOTAL
+        for item in wanted:
+            loaded.append(await self._one(tenant_id, item, left))
+            left -= len(loaded[-1].body)
+            if left < 0:
+                raise MediaRefused(f"the attachments are larger than {LARGEST_TOTAL // 2**20} MiB together")
         return tuple(loaded)
 
-    async def _one(self, tenant_id: UUID, item: Mapping[str, Any]) -> Attachment:
+    async def _one(self, tenant_id: UUID, item: Mapping[str, Any], left: int) -> Attachment:
         if upload_id := item.get("upload_id"):
             async with self._database.tenant(tenant_id) as connection:
                 found = await uploads.read_body(connection, tenant_id, UUID(str(upload_id)))
             if found is None:
                 raise MediaRefused("an upload that was to be attached was deleted or has expired")
             return Attachment(filename=found.filename, content_type=found.content_type, body=found.body)
-        downloaded = await self._downloads.fetch(str(item["url"]), largest=LARGEST_TOTAL)
+        downloaded = await self._downloads.fetch(str(item["url"]), largest=left)
         name = item.get("filename") or downloaded.filename
         return Attachment(
             filename=name, content_type=item.get("content_type") or downloaded.content_type, body=downloaded.body

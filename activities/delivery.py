@@ -20,9 +20,8 @@ from activities.composing import Composed, Composer, has_follow_up
 from activities.persistence import persist
 from db import decisions, delivery, records
 from db.delivery import Claim, Claimed, Work
-from db.errors import is_unavailable
 from db.session import Database
-from domain.errors import DeliveryError, NotSent, Uncertain
+from domain.errors import DeliveryError, NotSent, Unavailable, Uncertain
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
 from domain.reasons import Reason
 from domain.status import Status
@@ -30,6 +29,11 @@ from providers.base import Accepted
 from providers.transport import Transport
 
 log = structlog.get_logger(__name__)
+
+_UNUSABLE = {"suppressed": Reason.ADDRESS_SUPPRESSED, "invalid": Reason.ADDRESS_INVALID}
+# Seconds; with the 8 of the transport they stay below the time-out of the activity, so that what is known of an attempt
+# always reaches the workflow.
+_COMPOSING = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +80,15 @@ class Delivery:
         now = datetime.now(UTC)
         async with self._database.tenant(tenant_id) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
-            reasons = {order.notification_id: why_not(work[order.notification_id], order, now) for order in orders}
+            reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}
             stopped = {name: reason for name, reason in reasons.items() if reason is not None}
-            going = [claim for claim in claims if claim.order.notification_id not in stopped]
-            claimed = await delivery.claim(connection, tenant_id, going, work) if going else []
+            claimed = await delivery.claim(connection, tenant_id, claims, work, stopped.keys())
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
         return _Ground(work=work, stopped=stopped, claimed={str(item.notification_id): item for item in claimed})
 
     async def _one(self, tenant_id: UUID, order: DeliveryOrder, ground: _Ground) -> Delivered:
         name = order.notification_id
-        if name in ground.stopped:
+        if name not in ground.claimed:
             return outcomes.stopped(ground.stopped[name])
         claim, work = ground.claimed[name], ground.work[name]
         if not claim.taken:
@@ -116,9 +119,12 @@ class Delivery:
 
     async def _compose(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Composed:
         try:
-            return await self._composer.compose(tenant_id, order, claim, work)
+            async with asyncio.timeout(_COMPOSING):
+                return await self._composer.compose(tenant_id, order, claim, work)
         except DeliveryError:
             raise
+        except TimeoutError as error:
+            raise Unavailable("the message's attachments could not be loaded in time") from error
         except Exception as error:  # a mistake of ours, before anything was sent: a mended worker may try again
             log.exception("message.not_composed", provider=work.provider)
             raise NotSent(f"the message could not be composed: {type(error).__name__}") from error
@@ -137,10 +143,8 @@ class Delivery:
         """Records an outcome, or hands it to the workflow, whose history is a durable place too."""
         try:
             return await persist(lambda: self._store(record))
-        except Exception as error:
-            if not is_unavailable(error):
-                raise
-            log.warning("attempt.unrecorded", message_id=record.message_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what the provider said must not be lost with it
+            log.warning("attempt.unrecorded", message_id=record.message_id, error=type(error).__name__)
             return replace(outcomes.delivered(record), unrecorded=record)
 
     async def _store(self, record: AttemptRecord) -> Delivered:
@@ -148,28 +152,30 @@ class Delivery:
         async with self._database.tenant(tenant_id) as connection:
             standing = (await records.record(connection, tenant_id, [record]))[record.attempt_id]
         outcome = Outcome(standing.attempt_state)
-        return outcomes.delivered(record, outcome=outcome, status=standing.message_status)
+        settled = outcomes.delivered(record, outcome=outcome, status=standing.message_status)
+        return replace(settled, closed=standing.ended)
 
     async def _former(self, order: DeliveryOrder, claim: Claimed, work: Work) -> Delivered:
         """Returns what a former execution left: its outcome, or doubt where it died between claim and record."""
         if claim.state == "sending":
             log.warning("attempt.found_sending", provider=work.provider, message_id=str(claim.message_id))
             error = Uncertain("the process that made this attempt ended before it could record the outcome")
-            return await persist(lambda: self._store(outcomes.refused_record(order, claim, error)))
-        found = outcomes.former(claim)
+            found = await persist(lambda: self._store(outcomes.refused_record(order, claim, error)))
+        else:
+            found = outcomes.former(claim)
         return replace(found, follow_up=found.outcome is Outcome.ACCEPTED and has_follow_up(order, work))
 
 
-def why_not(work: Work, order: DeliveryOrder, now: datetime) -> Reason | None:
+def why_not(work: Work, now: datetime) -> Reason | None:
     """Returns why an attempt must not be made after all, at the last moment before it is claimed."""
-    if (work.cancel_requested or work.status is Status.CANCELLED) and order.part == 0:
+    if work.cancel_requested or work.status is Status.CANCELLED:
         return Reason.CANCELLED
     if work.expires_at is not None and now >= work.expires_at:
         return Reason.EXPIRED
     if work.to is None:
         return Reason.NO_ADDRESS
-    if work.address_status == "suppressed":
-        return Reason.ADDRESS_SUPPRESSED
+    if work.address_status in _UNUSABLE:
+        return _UNUSABLE[work.address_status]
     if work.account_state != "active":
         return Reason.ACCOUNT_SUSPENDED
     return None

@@ -33,14 +33,13 @@ def accepted_record(order: DeliveryOrder, claim: Claimed, accepted: Accepted, *,
 
 def refused_record(order: DeliveryOrder, claim: Claimed, error: DeliveryError) -> AttemptRecord:
     """Returns the record of an attempt that ended with `error`."""
-    outcome = outcome_of(error)
     return replace(
-        _blank(order, claim, outcome),
+        _blank(order, claim, outcome_of(error)),
         error_code=reason_of(error.code).value,
         provider_code=error.provider_code,
         detail=error.detail[:500],
         retry_after=error.retry_after,
-        awaited=outcome is Outcome.UNKNOWN and (order.awaits_doubt or not order.closes),
+        awaited=order.awaits_doubt or not order.closes,
     )
 
 

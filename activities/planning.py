@@ -80,6 +80,7 @@ def _address(wanted: Wanted, channel: Channel) -> AddressRow | Reason:
 def _account(wanted: Wanted, channel: Channel, accounts: Sequence[AccountRow]) -> AccountRow | Reason:
     carrying = [account for account in accounts if account.channel is channel]
     pinned = [account for account in carrying if account.id == wanted.sender]
+    # Who asked for one sender gets that one or the reason why not, never another number.
     candidates = pinned or carrying
     for account in candidates:
         if account.state == "active":

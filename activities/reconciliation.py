@@ -6,7 +6,7 @@ import structlog
 from prometheus_client import Counter
 
 from db import receipts
-from db.errors import is_unavailable
+from db.errors import FAILURES
 from db.session import Database
 
 log = structlog.get_logger(__name__)
@@ -26,9 +26,7 @@ class Reconciliation:
         while True:
             try:
                 await self.adopt()
-            except Exception as error:
-                if not is_unavailable(error):
-                    raise
+            except FAILURES as error:
                 log.warning("reconciliation.waiting", error=type(error).__name__)
             await asyncio.sleep(self._pause)
 
@@ -38,8 +36,11 @@ class Reconciliation:
             tenants = await receipts.tenants_with_orphans(connection)
         adopted = 0
         for tenant_id in tenants:
-            async with self._database.tenant(tenant_id) as connection:
-                adopted += await receipts.adopt(connection, tenant_id)
+            try:
+                async with self._database.tenant(tenant_id) as connection:
+                    adopted += await receipts.adopt(connection, tenant_id)
+            except FAILURES:  # one tenant's receipts must not keep the others from theirs
+                log.exception("receipts.not_adopted", tenant_id=str(tenant_id))
         if adopted:
             _ADOPTED.inc(adopted)
             log.info("receipts.adopted", count=adopted)

@@ -35,6 +35,7 @@ class Resolution:
         ids = [UUID(name) for name in page.notification_ids]
         async with self._database.tenant(tenant_id) as connection:
             wanted = await resolution.read_wanted(connection, tenant_id, ids)
-            accounts = await resolution.read_accounts(connection, tenant_id)
+            senders = [found.sender for found in wanted.values() if found.sender is not None]
+            accounts = await resolution.read_accounts(connection, tenant_id, senders)
         now = datetime.now(UTC)
         return [make_plan(wanted[name], accounts, self._quarantines, now) for name in ids]

@@ -22,6 +22,8 @@ from providers.smtp import Smtp
 
 router = APIRouter(prefix="/api/webhooks", tags=["Callbacks"], generate_unique_id_function=lambda route: route.name)
 
+_LARGEST = 2**63 - 1
+
 TenantId = Annotated[UUID, Path(description="The tenant whose account the provider calls back for.")]
 
 
@@ -172,9 +174,11 @@ def _inbound(provider: str, event: Inbound) -> NewInbound:
 
 
 def storable(value: Any) -> Any:
-    """Returns `value` without what PostgreSQL cannot hold in text (NUL, lone surrogates); the raw bytes keep it all."""
+    """Returns `value` as PostgreSQL can hold it: no NUL, no lone surrogate, no endless number; the raw bytes keep it."""
     if isinstance(value, str):
         return value.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        return str(value)
     if isinstance(value, Mapping):
         return {storable(key): storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

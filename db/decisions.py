@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.delivery_tables import attempt, decision, message, notification
 from domain.notifications import Decision, Ending
 from domain.reasons import Reason
-from domain.status import Status, advance
+from domain.status import Status, summarise
 
 
 async def add(connection: AsyncConnection, tenant_id: UUID, decided: Mapping[str, Sequence[Decision]]) -> None:
@@ -40,20 +40,32 @@ def _row(tenant_id: UUID, notification_id: str, item: Decision) -> dict[str, Any
 
 
 async def end(connection: AsyncConnection, tenant_id: UUID, ending: Ending) -> Status:
-    """Ends a notification and returns its status: receipts that came meanwhile may have settled it better."""
-    where = (notification.c.tenant_id == tenant_id, notification.c.id == UUID(ending.notification_id))
+    """Ends a notification and returns its status: what its messages achieved counts more than what was decided."""
+    notification_id = UUID(ending.notification_id)
+    where = (notification.c.tenant_id == tenant_id, notification.c.id == notification_id)
     lock = select(notification.c.status).where(*where).with_for_update(key_share=True)
     before = Status((await connection.execute(lock)).scalar_one())
-    after = advance(before, ending.status)
-    reason = ending.reason.value if ending.reason and after is ending.status else notification.c.reason
-    values = {"status": after.value, "reason": reason, "ended_at": func.now(), "updated_at": func.now()}
+    await _close_attempts(connection, tenant_id, notification_id)
+    summary = summarise((await statuses(connection, tenant_id, notification_id)).values())
+    after = _ended(before, summary, ending.status)
+    values: dict[str, Any] = {"status": after.value, "ended_at": func.now(), "updated_at": func.now()}
     if after is not before:
         values["status_at"] = func.now()
+    if after is ending.status:
+        values["reason"] = ending.reason.value if ending.reason else None
+    elif after is Status.UNKNOWN:
+        values["reason"] = Reason.OUTCOME_UNKNOWN.value
     await connection.execute(update(notification).where(*where).values(values))
-    await _close_attempts(connection, tenant_id, UUID(ending.notification_id))
-    await _stop_waiting(connection, tenant_id, UUID(ending.notification_id))
+    await _stop_waiting(connection, tenant_id, notification_id)
     await add(connection, tenant_id, {ending.notification_id: ending.decisions})
     return after
+
+
+def _ended(before: Status, summary: Status, decided: Status) -> Status:
+    """Returns how it ends: an achievement first, then doubt, then a cancellation that was answered, then `decided`."""
+    if summary.reaches(Status.ACCEPTED) or summary is Status.UNKNOWN:
+        return summary
+    return before if before is Status.CANCELLED else decided
 
 
 async def _close_attempts(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> None:
@@ -61,7 +73,12 @@ async def _close_attempts(connection: AsyncConnection, tenant_id: UUID, notifica
     mine = select(message.c.id).where(message.c.tenant_id == tenant_id, message.c.notification_id == notification_id)
     where = (attempt.c.tenant_id == tenant_id, attempt.c.message_id.in_(mine), attempt.c.state == "sending")
     values = {"state": "unknown", "error_code": Reason.OUTCOME_UNKNOWN.value, "finished_at": func.now()}
-    await connection.execute(update(attempt).where(*where).values(values))
+    closed = update(attempt).where(*where).values(values).returning(attempt.c.message_id)
+    doubtful = list((await connection.execute(closed)).scalars())
+    if doubtful:
+        queued = (message.c.tenant_id == tenant_id, message.c.id.in_(doubtful), message.c.status == "queued")
+        doubt = {"status": "unknown", "status_at": func.now(), "reason": Reason.OUTCOME_UNKNOWN.value}
+        await connection.execute(update(message).where(*queued).values(doubt))
 
 
 async def _stop_waiting(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> None:

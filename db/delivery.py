@@ -3,7 +3,7 @@
 The notification's row is locked first, as it is by records, receipts and cancelling: who comes second sees the first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,7 +68,8 @@ _WORK = text("""
 SELECT n.id AS notification_id, n.status, n.cancel_requested_at IS NOT NULL AS cancel_requested, n.expires_at,
        CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END AS kind,
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
-       d.status AS address_status, n.data, n.attachments, n.template_version_id, v.parts, r.zone,
+       coalesce(d.status, direct.status) AS address_status,
+       n.data, n.attachments, n.template_version_id, v.parts, r.zone,
        a.id AS account_id, a.state AS account_state, a.updated_at AS account_updated_at, a.provider, a.sealed_config
 FROM unnest(CAST(:notifications AS uuid[]), CAST(:accounts AS uuid[]), CAST(:addresses AS uuid[]))
      AS asked(notification_id, account_id, address_id)
@@ -76,10 +77,17 @@ JOIN notification AS n ON n.tenant_id = :tenant AND n.id = asked.notification_id
 JOIN template_version AS v ON v.tenant_id = :tenant AND v.id = n.template_version_id
 JOIN account AS a ON a.tenant_id = :tenant AND a.id = asked.account_id
 LEFT JOIN address AS d ON d.tenant_id = :tenant AND d.id = asked.address_id
+LEFT JOIN LATERAL (
+    SELECT status FROM address WHERE tenant_id = :tenant AND kind = n.to_kind AND value = n."to" AND status <> 'active'
+    LIMIT 1
+) AS direct ON true
 LEFT JOIN recipient AS r ON r.tenant_id = :tenant AND r.id = n.receiver_id
 ORDER BY n.id FOR NO KEY UPDATE OF n
 """)
 
+# Runs under the lock that `read_work` took, with a snapshot of its own: what another execution left is seen. Where an
+# attempt of this number stands already it is returned as it is; one that is blocked, or whose message was taken by
+# another attempt meanwhile, is not made.
 _CLAIM = text("""
 WITH asked AS (
     SELECT * FROM unnest(
@@ -87,31 +95,45 @@ WITH asked AS (
         CAST(:hops AS smallint[]), CAST(:parts AS smallint[]), CAST(:numbers AS smallint[]),
         CAST(:channels AS text[]), CAST(:providers AS text[]), CAST(:accounts AS uuid[]),
         CAST(:kinds AS text[]), CAST(:addresses AS text[]), CAST(:versions AS uuid[]), CAST(:locales AS text[]),
-        CAST(:successes AS text[]), CAST(:awaited AS boolean[]), CAST(:duplicates AS boolean[])
+        CAST(:successes AS text[]), CAST(:awaited AS boolean[]), CAST(:duplicates AS boolean[]),
+        CAST(:blocked AS boolean[])
     ) AS t(notification_id, message_id, attempt_id, reference, hop, part, number, channel, provider, account_id,
-           address_kind, address, template_version_id, locale, success, awaited, possible_duplicate)
+           address_kind, address, template_version_id, locale, success, awaited, possible_duplicate, blocked)
+), former AS (
+    SELECT asked.notification_id, m.id AS message_id, m.status AS message_status, a.id AS attempt_id, a.reference,
+           a.state, a.error_code, a.retry_after
+    FROM asked
+    JOIN message AS m ON m.tenant_id = :tenant AND m.notification_id = asked.notification_id
+                     AND m.hop = asked.hop AND m.part = asked.part
+    JOIN attempt AS a ON a.tenant_id = :tenant AND a.message_id = m.id AND a.number = asked.number
 ), held AS (
     INSERT INTO message (tenant_id, id, notification_id, hop, part, channel, provider, account_id, address_kind,
                          address, template_version_id, locale, success, awaited)
     SELECT :tenant, message_id, notification_id, hop, part, channel, provider, account_id, address_kind, address,
-           template_version_id, locale, success, awaited FROM asked
+           template_version_id, locale, success, awaited
+    FROM asked WHERE NOT blocked AND notification_id NOT IN (SELECT notification_id FROM former)
     ON CONFLICT (tenant_id, notification_id, hop, part) DO UPDATE SET awaited = excluded.awaited
     RETURNING id, notification_id, hop, part, status
 ), taken AS (
     INSERT INTO attempt (tenant_id, id, message_id, number, reference, possible_duplicate)
     SELECT :tenant, asked.attempt_id, held.id, asked.number, asked.reference, asked.possible_duplicate
     FROM asked JOIN held USING (notification_id, hop, part)
+    WHERE held.status NOT IN ('accepted', 'sent', 'delivered', 'read')
     ON CONFLICT (tenant_id, message_id, number) DO NOTHING
     RETURNING id, message_id
 )
-SELECT asked.notification_id, held.id AS message_id, held.status AS message_status, asked.number,
-       taken.id IS NOT NULL AS taken, asked.attempt_id, asked.reference
-FROM asked JOIN held USING (notification_id, hop, part) LEFT JOIN taken ON taken.message_id = held.id
-""")
-
-_FORMER = text("""
-SELECT id AS attempt_id, reference, state, error_code, retry_after FROM attempt
-WHERE tenant_id = :tenant AND message_id = :message AND number = :number
+SELECT asked.notification_id,
+       coalesce(former.message_id, held.id) AS message_id,
+       coalesce(former.message_status, held.status) AS message_status,
+       coalesce(former.attempt_id, asked.attempt_id) AS attempt_id,
+       coalesce(former.reference, asked.reference) AS reference,
+       coalesce(former.state, CASE WHEN taken.id IS NULL THEN 'accepted' ELSE 'sending' END) AS state,
+       former.error_code, former.retry_after,
+       -- The same reference means that this very claim was committed and only the answer to it got lost.
+       taken.id IS NOT NULL OR (former.reference = asked.reference AND former.state = 'sending') AS taken
+FROM asked LEFT JOIN former USING (notification_id) LEFT JOIN held USING (notification_id)
+     LEFT JOIN taken ON taken.message_id = held.id
+WHERE former.attempt_id IS NOT NULL OR held.id IS NOT NULL
 """)
 
 
@@ -134,14 +156,21 @@ def _work(row: dict[str, Any]) -> Work:
 
 
 async def claim(
-    connection: AsyncConnection, tenant_id: UUID, claims: Sequence[Claim], work: Mapping[str, Work]
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    claims: Sequence[Claim],
+    work: Mapping[str, Work],
+    blocked: Collection[str] = (),
 ) -> list[Claimed]:
     """Creates the attempts in state `sending`; the unique (message, number) makes it a compare-and-set.
 
-    The rows must be locked by `read_work` in the same transaction.
+    Attempts of notifications that are `blocked` are not made, but what a former execution made of them is returned:
+    whatever changed since, doubt about a message that may be on its way must not be forgotten. The rows must be locked
+    by `read_work` in the same transaction.
     """
-    rows = (await connection.execute(_CLAIM, _asked(tenant_id, claims, work))).mappings().all()
-    return [await _claimed(connection, tenant_id, dict(row)) for row in rows]
+    asked = {**_asked(tenant_id, claims, work), "blocked": [claim.order.notification_id in blocked for claim in claims]}
+    rows = (await connection.execute(_CLAIM, asked)).mappings()
+    return [Claimed(**{**row, "message_status": Status(row["message_status"])}) for row in rows]
 
 
 def _asked(tenant_id: UUID, claims: Sequence[Claim], work: Mapping[str, Work]) -> dict[str, Any]:
@@ -167,15 +196,3 @@ def _asked(tenant_id: UUID, claims: Sequence[Claim], work: Mapping[str, Work]) -
         "awaited": [not order.closes or order.awaits_doubt for order in orders],
         "duplicates": [order.possible_duplicate for order in orders],
     }
-
-
-async def _claimed(connection: AsyncConnection, tenant_id: UUID, row: dict[str, Any]) -> Claimed:
-    number = row.pop("number")
-    row["message_status"] = Status(row["message_status"])
-    if row["taken"]:
-        return Claimed(**row, state="sending", error_code=None, retry_after=None)
-    asked = {"tenant": tenant_id, "message": row["message_id"], "number": number}
-    former = (await connection.execute(_FORMER, asked)).mappings().one()
-    # The same reference means that this very claim was committed and only the answer got lost.
-    ours = former["reference"] == row["reference"] and former["state"] == "sending"
-    return Claimed(**{**row, **former, "taken": ours})

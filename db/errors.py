@@ -10,8 +10,9 @@ __all__ = ["FAILURES", "DatabaseError", "is_lock_timeout", "is_unavailable"]
 FAILURES: tuple[type[Exception], ...] = (DatabaseError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """Everything that using the database can raise; the driver raises some by itself when it cannot connect."""
 
-# Classes of SQLSTATE: connection lost, out of resources, operator intervention (shutdown, restart), I/O error.
-_UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
+# Classes of SQLSTATE: connection lost, rolled back for the sake of others (deadlock), out of resources, operator
+# intervention (shutdown, restart), I/O error.
+_UNAVAILABLE_CLASSES = ("08", "40", "53", "57", "58")
 _LOCK_NOT_AVAILABLE = "55P03"
 
 

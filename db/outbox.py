@@ -36,13 +36,40 @@ async def add_starts(connection: AsyncConnection, tenant_id: UUID, starts: Seque
     await connection.execute(insert(outbox).on_conflict_do_nothing(), rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A signal to leave; the same `cause` wakes a workflow once."""
+
+    workflow_id: str
+    signal: str
+    cause: str
+    arguments: Sequence[Any]
+
+
+async def add_signals(connection: AsyncConnection, tenant_id: UUID, signals: Sequence[Signal]) -> None:
+    """Leaves signals, before everything else that waits."""
+    if not signals:
+        return
+    rows = [
+        _row(
+            tenant_id,
+            0,
+            "signal",
+            one.workflow_id,
+            keys.signal_of(one.workflow_id, one.cause),
+            {"signal": one.signal, "arguments": list(one.arguments)},
+        )
+        for one in signals
+    ]
+    await connection.execute(insert(outbox).on_conflict_do_nothing(), rows)
+
+
 async def add_signal(
     connection: AsyncConnection, tenant_id: UUID, workflow_id: str, *, signal: str, cause: str, arguments: Sequence[Any]
 ) -> None:
-    """Leaves a signal; the same `cause` wakes a workflow once."""
-    payload = {"signal": signal, "arguments": list(arguments)}
-    row = _row(tenant_id, 0, "signal", workflow_id, keys.signal_of(workflow_id, cause), payload)
-    await connection.execute(insert(outbox).values(row).on_conflict_do_nothing())
+    """Leaves one signal."""
+    one = Signal(workflow_id=workflow_id, signal=signal, cause=cause, arguments=arguments)
+    await add_signals(connection, tenant_id, [one])
 
 
 def _row(tenant_id: UUID, lane: int, kind: str, workflow_id: str, dedup_key: str, payload: Any) -> dict[str, Any]:
@@ -73,9 +100,16 @@ WITH RECURSIVE line AS (
         SELECT outbox.tenant_id, outbox.id FROM outbox
         WHERE outbox.lane = line.lane AND outbox.tenant_id = line.tenant_id
           AND (outbox.leased_until IS NULL OR outbox.leased_until < now())
-        ORDER BY outbox.id LIMIT :count FOR UPDATE SKIP LOCKED
+        ORDER BY outbox.id LIMIT :window
     ) AS picked
-), chosen AS (SELECT tenant_id, id FROM turn ORDER BY lane, place LIMIT :count)
+), chosen AS (
+    -- Only as many rows are locked as are taken: what another dispatcher holds is passed over within the window.
+    SELECT o.tenant_id, o.id
+    FROM (SELECT * FROM turn ORDER BY lane, place LIMIT :window) AS next
+    JOIN outbox AS o ON o.tenant_id = next.tenant_id AND o.id = next.id
+    WHERE o.leased_until IS NULL OR o.leased_until < now()
+    ORDER BY next.lane, next.place LIMIT :count FOR UPDATE OF o SKIP LOCKED
+)
 UPDATE outbox SET leased_until = now() + make_interval(secs => :seconds), leases = leases + 1
 FROM chosen WHERE outbox.tenant_id = chosen.tenant_id AND outbox.id = chosen.id
 RETURNING outbox.tenant_id, outbox.id, outbox.lane, outbox.kind, outbox.workflow_id, outbox.payload, outbox.leases
@@ -84,7 +118,7 @@ RETURNING outbox.tenant_id, outbox.id, outbox.lane, outbox.kind, outbox.workflow
 
 async def lease(connection: AsyncConnection, *, count: int, seconds: float = 10.0) -> list[Entry]:
     """Takes up to `count` free rows for `seconds`: urgent lanes first, tenants in turn within a lane."""
-    rows = await connection.execute(_LEASE, {"count": count, "seconds": seconds})
+    rows = await connection.execute(_LEASE, {"count": count, "window": 4 * count, "seconds": seconds})
     entries = [Entry(**row) for row in rows.mappings()]
     return sorted(entries, key=lambda entry: (entry.lane, entry.id))
 
@@ -92,7 +126,8 @@ async def lease(connection: AsyncConnection, *, count: int, seconds: float = 10.
 async def done(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
     """Removes rows that were handed over."""
     statement = delete(outbox).where(outbox.c.tenant_id == bindparam("t"), outbox.c.id == bindparam("i"))
-    await connection.execute(statement, [{"t": entry.tenant_id, "i": entry.id} for entry in entries])
+    rows = [{"t": entry.tenant_id, "i": entry.id} for entry in sorted(entries, key=lambda entry: entry.id)]
+    await connection.execute(statement, rows)
 
 
 async def release(connection: AsyncConnection, entries: Sequence[Entry], *, seconds: float) -> None:

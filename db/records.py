@@ -22,6 +22,7 @@ class Standing:
     message_status: Status
     notification_id: UUID
     notification_status: Status
+    ended: bool = False
 
 
 _STANDING = text("""
@@ -53,7 +54,8 @@ WITH asked AS (
 ), messages AS (
     UPDATE message SET status = asked.message_status, awaited = asked.awaited,
            status_at = CASE WHEN status = asked.message_status THEN status_at ELSE asked.at END,
-           reason = asked.error_code, snapshot_hash = coalesce(asked.snapshot_hash, message.snapshot_hash),
+           reason = CASE WHEN status = asked.message_status THEN message.reason ELSE asked.error_code END,
+           snapshot_hash = coalesce(asked.snapshot_hash, message.snapshot_hash),
            provider_message_id = coalesce(asked.provider_message_id, message.provider_message_id),
            accepted_at = CASE WHEN asked.state = 'accepted' THEN coalesce(accepted_at, asked.at) ELSE accepted_at END,
            failed_at = CASE WHEN asked.state = 'refused' THEN coalesce(failed_at, asked.at) ELSE failed_at END
@@ -107,7 +109,9 @@ def _settle(before: Standing, record: AttemptRecord) -> Standing:
     accepted_already = before.attempt_state == "accepted"
     outcome = Outcome.ACCEPTED if accepted_already else record.outcome
     message_status = after_attempt(before.message_status, _MESSAGE_NEWS[outcome])
-    news = message_status if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} else Status.QUEUED
+    handed_over = message_status.reaches(Status.ACCEPTED)
+    # A failure is for the workflow to judge: it may still fall back.
+    news = message_status if handed_over or message_status is Status.UNKNOWN else Status.QUEUED
     return Standing(
         attempt_id=before.attempt_id,
         attempt_state=outcome.value,
@@ -115,6 +119,7 @@ def _settle(before: Standing, record: AttemptRecord) -> Standing:
         message_status=message_status,
         notification_id=before.notification_id,
         notification_status=advance(before.notification_status, news),
+        ended=record.closes and handed_over,
     )
 
 
@@ -130,13 +135,13 @@ def _recorded(tenant_id: UUID, records: Sequence[AttemptRecord], after: Mapping[
         "message_statuses": [stand.message_status.value for stand in stands],
         "notification_statuses": [stand.notification_status.value for stand in stands],
         "provider_ids": [record.provider_message_id for record in records],
-        "error_codes": [record.error_code for record in records],
+        "error_codes": [None if yes else record.error_code for yes, record in zip(accepted, records, strict=True)],
         "provider_codes": [record.provider_code for record in records],
-        "details": [record.detail for record in records],
+        "details": [None if yes else record.detail for yes, record in zip(accepted, records, strict=True)],
         "retry_afters": [None if record.retry_after is None else int(record.retry_after) for record in records],
         "hashes": [record.snapshot_hash for record in records],
         "ats": [record.at for record in records],
-        "ends": [taken and record.closes for taken, record in zip(accepted, records, strict=True)],
+        "ends": [stand.ended for stand in stands],
         "awaited": [record.awaited for record in records],
         "mains": [record.part == 0 for record in records],
     }

@@ -83,7 +83,8 @@ FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS asked(kind, valu
 
 _ACCOUNTS = text("""
 SELECT id, channel, provider, state, CAST(public_config ->> 'quarantine_seconds' AS double precision) AS quarantine
-FROM account WHERE tenant_id = :tenant AND state <> 'retired' ORDER BY priority DESC, id
+FROM account
+WHERE tenant_id = :tenant AND (state <> 'retired' OR id = ANY(CAST(:senders AS uuid[]))) ORDER BY priority DESC, id
 """)
 
 
@@ -97,9 +98,11 @@ async def read_wanted(connection: AsyncConnection, tenant_id: UUID, ids: Sequenc
     return {row["id"]: _wanted(dict(row), known, direct) for row in rows}
 
 
-async def read_accounts(connection: AsyncConnection, tenant_id: UUID) -> tuple[AccountRow, ...]:
-    """Returns the tenant's accounts, the preferred ones first."""
-    rows = (await connection.execute(_ACCOUNTS, {"tenant": tenant_id})).mappings()
+async def read_accounts(
+    connection: AsyncConnection, tenant_id: UUID, senders: Sequence[UUID] = ()
+) -> tuple[AccountRow, ...]:
+    """Returns the tenant's accounts, the preferred ones first; retired ones only if they are asked for as `senders`."""
+    rows = (await connection.execute(_ACCOUNTS, {"tenant": tenant_id, "senders": list(senders)})).mappings()
     return tuple(AccountRow(**{**row, "channel": Channel(row["channel"])}) for row in rows)
 
 

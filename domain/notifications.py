@@ -166,6 +166,7 @@ class Delivered:
         retry_after: Seconds the provider asked to wait.
         follow_up: An image is to follow as a message of its own.
         at: When it was recorded.
+        closed: The notification was ended with it; nothing is left to write.
         unrecorded: The outcome is known but the database did not take it; the workflow records it.
     """
 
@@ -176,4 +177,5 @@ class Delivered:
     retry_after: float | None = None
     follow_up: bool = False
     message_id: str | None = None
+    closed: bool = False
     unrecorded: AttemptRecord | None = None

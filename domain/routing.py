@@ -97,7 +97,7 @@ def decide(plan: Plan, progress: Progress, now: datetime, expires_at: datetime |
     `failed` is only ever decided when every attempt was definitely refused; one doubtful attempt makes it `unknown`.
     """
     if not plan.hops:
-        return Finish(status=Status.REJECTED, reason=_why_no_hop(plan))
+        return _end_without_hops(plan, progress)
     hop = plan.hops[progress.current]
     state = progress.hop(progress.current)
     if _was_handed_over(state):
@@ -178,24 +178,32 @@ def _waits(plan: Plan, hop: Hop) -> bool:
 
 def _after_acceptance(plan: Plan, progress: Progress, hop: Hop, now: datetime) -> Step:
     state = progress.hop(progress.current)
-    last = state.last
-    if last is not None and last.follow_up and not progress.cancelled and (step := _follow_up(plan, hop, state, now)):
-        return step
-    if state.status.reaches(hop.success):
-        return Finish(status=_best(progress))
     if state.status.is_failure:
         return _give_up(plan, progress, Reason.DELIVERY_FAILED)
-    if progress.cancelled or not _waits(plan, hop):
+    deadline = _deadline(plan, progress, hop, now)
+    if deadline is not None and now >= deadline:
+        return NextHop(reason=Reason.NOT_CONFIRMED_IN_TIME, hop=hop)
+    if not progress.cancelled and (step := _follow_up(plan, hop, state, now)) is not None:
+        # An image that has to wait never keeps the next hop from its turn.
+        return _no_later_than(deadline, step)
+    if deadline is None:
         return Finish(status=_best(progress))
-    accepted_at = last.at if last is not None else now
-    deadline = accepted_at + timedelta(seconds=hop.within or 0.0)
-    if now < deadline:
-        return Wait(until=deadline, reason=Reason.NOT_CONFIRMED_IN_TIME, hop=hop)
-    return NextHop(reason=Reason.NOT_CONFIRMED_IN_TIME, hop=hop)
+    return Wait(until=deadline, reason=Reason.NOT_CONFIRMED_IN_TIME, hop=hop)
+
+
+def _deadline(plan: Plan, progress: Progress, hop: Hop, now: datetime) -> datetime | None:
+    """Returns until when a confirmation is waited for, None where nothing depends on it any more."""
+    state = progress.hop(progress.current)
+    if progress.cancelled or state.status.reaches(hop.success) or not _waits(plan, hop):
+        return None
+    accepted_at = state.last.at if state.last is not None else now
+    return accepted_at + timedelta(seconds=hop.within or 0.0)
 
 
 def _follow_up(plan: Plan, hop: Hop, state: HopProgress, now: datetime) -> Step | None:
     """Returns the step for the image that follows a message, or None when that is over; doubt is left alone."""
+    if state.last is None or not state.last.follow_up:
+        return None
     if state.follow_up is not None:
         if state.follow_up.outcome is not Outcome.NOT_SENT or state.follow_up_attempts >= FOLLOW_UP_ATTEMPTS:
             return None
@@ -271,5 +279,8 @@ def _best(progress: Progress) -> Status:
     return best
 
 
-def _why_no_hop(plan: Plan) -> Reason:
-    return plan.skipped[-1].reason if plan.skipped else Reason.NO_TEMPLATE_PART
+def _end_without_hops(plan: Plan, progress: Progress) -> Finish:
+    if progress.cancelled:
+        return Finish(status=Status.CANCELLED, reason=Reason.CANCELLED)
+    reason = plan.skipped[-1].reason if plan.skipped else Reason.NO_TEMPLATE_PART
+    return Finish(status=Status.REJECTED, reason=reason)

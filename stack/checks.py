@@ -85,6 +85,9 @@ def _steps(root: Path) -> Iterator[tuple[str, Callable[[], bool]]]:
     yield "security", tool("bandit", "-q", "-r", *packages, "-c", "pyproject.toml", "-ll")
     yield "secrets", lambda: _no_new_secrets(root)
     yield "migrations", lambda: _safe_migrations(root)
+    # The decisions are pure: every branch of them can be tested, so every branch is.
+    covered = ("--cov=domain", "--cov-branch", "--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
+    yield "decisions", lambda: _run_python(root, "-m", "pytest", "-q", "tests/domain", *covered)
     contracts = present(root, _CONTRACTS)
     if contracts:
         yield "contracts", lambda: _run_python(root, "-m", "pytest", "-q", *contracts)

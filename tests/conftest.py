@@ -71,9 +71,10 @@ async def migrated(postgres: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def own_dsn(postgres: str, migrated: str) -> AsyncIterator[str]:
+async def own_dsn(postgres: str) -> AsyncIterator[str]:
     """A migrated database that this test may change as it likes."""
-    async with _new_database(postgres, f"TEMPLATE {make_url(migrated).database}") as made:
+    async with _new_database(postgres) as made:
+        await apply.upgrade_async(made)
         yield made
 
 
@@ -108,9 +109,9 @@ async def database(dsn: str, shared: Database) -> Database:
 
 
 @asynccontextmanager
-async def _new_database(server: str, options: str = "") -> AsyncIterator[str]:
+async def _new_database(server: str) -> AsyncIterator[str]:
     name = f"test_{uuid.uuid4().hex}"
-    await _execute(server, f"CREATE DATABASE {name} {options}")
+    await _execute(server, f"CREATE DATABASE {name}")
     try:
         yield _named(server, name)
     finally:

@@ -105,8 +105,7 @@ class NotificationWorkflow:
             recorded = await self._record(delivered.unrecorded)
             delivered = replace(recorded, follow_up=delivered.follow_up)
         self._remember(step, delivered)
-        accepted = delivered.outcome is Outcome.ACCEPTED
-        self._closed = accepted and step.closes and not delivered.follow_up
+        self._closed = delivered.closed
 
     async def _deliver(self, step: Send) -> Delivered:
         order = DeliveryOrder(
@@ -159,7 +158,7 @@ class NotificationWorkflow:
             self._note("retry", step.reason, hop=step.hop.index, until=step.until)
         self._show(state.status, f"{step.reason.value} until {step.until.isoformat()}")
         woken = await self._sleep_until(step.until)
-        if not woken and step.reason is not Reason.RETRY_LATER:
+        if not woken and (step.reason is not Reason.RETRY_LATER or state.doubtful):
             await self._read_statuses()
 
     async def _read_statuses(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from activities.reconciliation import Reconciliation
 from db import callbacks, receipts
@@ -194,3 +194,33 @@ async def test_the_background_finds_orphans_of_every_tenant(sent: Sent, other_te
     await sent.change(attempt, provider_message_id="wamid.1")
     assert await background.adopt() == 1
     assert (await sent.row(message))["status"] == "delivered"
+
+
+async def test_a_failed_attempt_does_not_fail_a_message_that_another_attempt_may_bring(sent: Sent) -> None:
+    await sent.change(attempt, state="unknown")
+    fields = {"message_id": sent.message_id, "number": 2, "reference": "cd" * 16, "state": "accepted"}
+    await factories.insert(sent.database, sent.tenant_id, attempt, **fields)
+    await sent.add(sent.receipt(Status.FAILED))
+    assert (await sent.row(message))["status"] == "accepted"
+    assert (await sent.row(notification))["status"] == "accepted"
+    other = {"reference": "cd" * 16, "event_key": "wamid.2:failed", "provider_message_id": "wamid.2"}
+    await sent.add(sent.receipt(Status.FAILED, **other))
+    assert (await sent.row(message))["status"] == "failed"
+
+
+async def test_a_thousand_receipts_take_a_handful_of_statements(sent: Sent) -> None:
+    statements = 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    news = [
+        sent.receipt(Status.DELIVERED, event_key=f"k{number}", reference=None, provider_message_id=f"w{number}")
+        for number in range(1000)
+    ]
+    await sent.change(message, awaited=True)
+    async with sent.database.tenant(sent.tenant_id) as connection:
+        event.listen(connection.sync_connection, "before_cursor_execute", count)
+        await receipts.add(connection, sent.tenant_id, [sent.receipt(Status.READ), *news])
+    assert statements <= 10

@@ -66,12 +66,15 @@ class Script:
     @activity.defn(name="delivery.deliver")
     async def deliver(self, page: DeliveryPage) -> list[Delivered]:
         self.orders += page.orders
-        return [replace(self.answers.pop(0), at=datetime.now(UTC))]
+        answer = self.answers.pop(0)
+        closed = answer.outcome is Outcome.ACCEPTED and page.orders[0].closes and not answer.follow_up
+        closed = closed and answer.unrecorded is None
+        return [replace(answer, at=datetime.now(UTC), closed=closed)]
 
     @activity.defn(name="delivery.record")
     async def record(self, record: AttemptRecord) -> Delivered:
         self.recorded.append(record)
-        return ACCEPTED
+        return replace(ACCEPTED, closed=record.closes)
 
     @activity.defn(name="records.end")
     async def end(self, ending: Ending) -> Status:

@@ -1,0 +1,123 @@
+"""What a plan is made of, as a table: who can be reached, over what, by which account, and why not."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from activities.planning import make_plan
+from db.resolution import AccountRow, AddressRow, Wanted
+from domain.notifications import OnUnknown
+from domain.reasons import Reason
+from domain.recipients import Address, AddressKind, Channel
+from domain.status import Status
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+TEMPLATE = {"channel": "whatsapp", "locale": "default", "content": {"kind": "template"}}
+TEXT = {"channel": "whatsapp", "locale": "default", "content": {"kind": "text"}}
+MAIL = {"channel": "email", "locale": "default", "content": {"subject": "s", "text": "t"}}
+PHONE = AddressRow(id=UUID(int=1), address=Address(AddressKind.PHONE, "+1555"), status="active", last_inbound_at=None)
+BOX = AddressRow(id=UUID(int=2), address=Address(AddressKind.EMAIL, "a@b.c"), status="active", last_inbound_at=None)
+
+
+def account(number: int, channel: Channel, state: str = "active") -> AccountRow:
+    provider = "meta" if channel is Channel.WHATSAPP else "smtp"
+    return AccountRow(id=UUID(int=number), channel=channel, provider=provider, state=state, quarantine=None)
+
+
+ACCOUNTS = (account(10, Channel.WHATSAPP), account(11, Channel.WHATSAPP), account(20, Channel.EMAIL))
+WANTED = Wanted(
+    id=UUID(int=5),
+    to_kind="recipient",
+    critical=False,
+    channels=(Channel.WHATSAPP, Channel.EMAIL),
+    sender=None,
+    locale=None,
+    fallback={},
+    on_unknown=OnUnknown.PREFER_SILENCE,
+    parts=[TEMPLATE, MAIL],
+    addresses=(PHONE, BOX),
+)
+
+
+def plan(accounts: tuple[AccountRow, ...] = ACCOUNTS, **changes: Any) -> tuple[list[str], list[Reason]]:
+    made = make_plan(replace(WANTED, **changes), accounts, {"meta": 120.0}, NOW)
+    assert [hop.index for hop in made.hops] == list(range(len(made.hops)))
+    return [hop.account_id for hop in made.hops], [skipped.reason for skipped in made.skipped]
+
+
+def named(*numbers: int) -> list[str]:
+    return [str(UUID(int=number)) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("changes", "accounts", "hops", "skipped"),
+    [
+        pytest.param({}, ACCOUNTS, named(10, 20), [], id="every channel, the preferred account first"),
+        pytest.param({"channels": ()}, ACCOUNTS, named(10, 20), [], id="the template's own channels"),
+        pytest.param({"addresses": (BOX,)}, ACCOUNTS, named(20), [Reason.NO_ADDRESS], id="no phone"),
+        pytest.param(
+            {"addresses": (replace(PHONE, status="suppressed"), BOX)},
+            ACCOUNTS,
+            named(20),
+            [Reason.ADDRESS_SUPPRESSED],
+            id="suppressed",
+        ),
+        pytest.param(
+            {"addresses": (replace(PHONE, status="invalid"), BOX)},
+            ACCOUNTS,
+            named(20),
+            [Reason.ADDRESS_INVALID],
+            id="invalid",
+        ),
+        pytest.param({"parts": [MAIL]}, ACCOUNTS, named(20), [Reason.NO_TEMPLATE_PART], id="nothing to say there"),
+        pytest.param({"sender": UUID(int=11)}, ACCOUNTS, named(11, 20), [], id="the pinned sender"),
+        pytest.param(
+            {"sender": UUID(int=11)},
+            (ACCOUNTS[0], account(11, Channel.WHATSAPP, "retired"), ACCOUNTS[2]),
+            named(20),
+            [Reason.ACCOUNT_SUSPENDED],
+            id="a pinned sender is never replaced",
+        ),
+        pytest.param({}, (ACCOUNTS[2],), named(20), [Reason.NO_ACCOUNT], id="no account"),
+        pytest.param(
+            {},
+            (account(10, Channel.WHATSAPP, "suspended"), ACCOUNTS[2]),
+            named(20),
+            [Reason.ACCOUNT_SUSPENDED],
+            id="its only account is suspended",
+        ),
+        pytest.param({"parts": [TEXT, MAIL]}, ACCOUNTS, named(20), [Reason.OUTSIDE_WINDOW], id="outside the window"),
+        pytest.param(
+            {"parts": [TEXT, MAIL], "addresses": (replace(PHONE, last_inbound_at=NOW - timedelta(hours=23)), BOX)},
+            ACCOUNTS,
+            named(10, 20),
+            [],
+            id="inside the window",
+        ),
+    ],
+)
+def test_a_plan(
+    changes: dict[str, Any], accounts: tuple[AccountRow, ...], hops: list[str], skipped: list[Reason]
+) -> None:
+    assert plan(accounts, **changes) == (hops, skipped)
+
+
+@pytest.mark.parametrize(
+    ("policy", "success", "within"),
+    [
+        pytest.param({}, Status.ACCEPTED, None, id="acceptance is enough"),
+        pytest.param({"within": 30}, Status.DELIVERED, 30.0, id="a time without a success means delivered"),
+        pytest.param({"within": 30, "success": "read"}, Status.READ, 30.0, id="as asked for"),
+    ],
+)
+def test_when_a_hop_counts_as_having_worked(policy: dict[str, Any], success: Status, within: float | None) -> None:
+    hop = make_plan(replace(WANTED, fallback={"whatsapp": policy}), ACCOUNTS, {"meta": 60.0}, NOW).hops[0]
+    assert (hop.success, hop.within, hop.quarantine) == (success, within, 60.0)
+
+
+def test_an_account_can_have_a_quarantine_of_its_own() -> None:
+    accounts = (replace(ACCOUNTS[0], quarantine=5.0),)
+    assert make_plan(WANTED, accounts, {"meta": 60.0}, NOW).hops[0].quarantine == 5.0

@@ -1,0 +1,35 @@
+"""Keys are the same for the same thing, and different for different things."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import keys
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+def test_identities_read_as_paths() -> None:
+    workflow = keys.notification_workflow("0190")
+    assert workflow == "notification/0190"
+    assert keys.start_of(workflow) == "start/notification/0190"
+    assert keys.signal_of(workflow, "wamid.1:read") == "signal/notification/0190/wamid.1:read"
+
+
+@given(st.dictionaries(st.text(max_size=10), _JSON, max_size=6))
+def test_the_order_of_a_body_s_keys_does_not_matter(body: dict[str, object]) -> None:
+    turned = dict(reversed(list(body.items())))
+    assert keys.request_hash(body) == keys.request_hash(turned)
+
+
+def test_another_body_has_another_hash() -> None:
+    assert keys.request_hash({"a": 1}) != keys.request_hash({"a": 2})
+    assert keys.request_hash({"a": "é"}) != keys.request_hash({"a": "e"})
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_callbacks_are_told_apart_by_their_bytes(one: bytes, other: bytes) -> None:
+    assert (keys.body_hash(one) == keys.body_hash(other)) is (one == other)
