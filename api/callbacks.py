@@ -174,7 +174,7 @@ def _inbound(provider: str, event: Inbound) -> NewInbound:
 
 
 def storable(value: Any) -> Any:
-    """Returns `value` as PostgreSQL can hold it: no NUL, no lone surrogate, no endless number; the raw bytes keep it."""
+    """Returns `value` as PostgreSQL can hold it: no NUL, lone surrogate or endless number; the raw bytes keep it."""
     if isinstance(value, str):
         return value.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:

