@@ -256,3 +256,28 @@ def test_backoff_grows_with_bounded_jitter_and_is_the_same_at_every_replay(numbe
 def test_a_longer_wait_asked_for_by_the_provider_is_honoured_up_to_an_hour() -> None:
     assert backoff("m", 1, 90).total_seconds() >= 90
     assert backoff("m", 1, 86_400).total_seconds() <= 3600 * 1.25
+
+
+def test_a_cancelled_notification_without_a_way_ends_as_cancelled() -> None:
+    cancelled = Progress(cancelled=True)
+    assert decide(Plan(hops=()), cancelled, NOW) == Finish(status=Status.CANCELLED, reason=Reason.CANCELLED)
+
+
+def image_waits(*, ago: float, status: Status = Status.ACCEPTED) -> Progress:
+    throttled = replace(ended(Outcome.NOT_SENT), retry_after=3600.0)
+    last = replace(ended(Outcome.ACCEPTED, ago=ago), follow_up=True)
+    state = HopProgress(attempts=1, last=last, status=status, follow_up=throttled, follow_up_attempts=1)
+    return Progress().with_hop(0, state)
+
+
+def test_an_image_that_waits_never_keeps_the_next_channel_from_its_turn() -> None:
+    step = decide(TWO, image_waits(ago=10), NOW)
+    assert isinstance(step, Wait)
+    assert step.until == NOW + timedelta(seconds=20)
+    late = decide(TWO, image_waits(ago=31), NOW)
+    assert late == NextHop(reason=Reason.NOT_CONFIRMED_IN_TIME, hop=CONFIRMED)
+
+
+def test_no_image_follows_a_message_that_failed() -> None:
+    failed = image_waits(ago=1, status=Status.FAILED)
+    assert decide(TWO, failed, NOW) == NextHop(reason=Reason.DELIVERY_FAILED, hop=CONFIRMED)
