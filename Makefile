@@ -6,7 +6,7 @@ RUN := .venv/bin/python -m cli
 .PHONY: help setup demo up test test-fast check lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' Makefile
 
 setup: ## prepare the Python environment (every other target does this first)
 	@$(PYTHON) bootstrap.py

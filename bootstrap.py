@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent
 BOOT = ROOT / ".boot"
 VENV = ROOT / ".venv"
 STAMP = VENV / "carillon-environment"
+MADE_FOR = VENV / "carillon-made-for"
 
 
 def main() -> int:
@@ -42,8 +43,10 @@ def _prepare() -> None:
         pip = [BOOT / "bin" / "python", "-m", "pip", "install", "--quiet", UV]
         _run(pip, "'pip install uv' failed; is a package index reachable?")
     uv = BOOT / "bin" / "uv"
-    if not (VENV / "bin" / "python").exists():
-        _run([uv, "venv", "--quiet", "--python", sys.executable, VENV], "'uv venv' failed; remove .venv and try again.")
+    if not MADE_FOR.is_file() or MADE_FOR.read_text(encoding="utf-8") != _place():
+        make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV]
+        _run(make, "'uv venv' failed; remove .venv and try again.")
+        MADE_FOR.write_text(_place(), encoding="utf-8")
     target = ["--quiet", "--python", VENV / "bin" / "python"]
     sync = [uv, "pip", "sync", *target, "--require-hashes", ROOT / "requirements.lock"]
     _run(sync, "installing requirements.lock failed; is a package index reachable?")
@@ -71,13 +74,20 @@ def _run(command: "list[object]", otherwise: str) -> None:
 def _index_of_pip() -> "dict[str, str]":
     """Returns pip's private index, where one is configured, for uv, which does not read it."""
     pip = [str(BOOT / "bin" / "python"), "-m", "pip", "config", "get", "global.index-url"]
-    answer = subprocess.run(pip, check=False, capture_output=True, text=True).stdout.strip()
-    return {"UV_DEFAULT_INDEX": answer} if answer else {}
+    configured = subprocess.run(pip, check=False, capture_output=True, text=True).stdout.strip()
+    index, certificates = os.environ.get("PIP_INDEX_URL") or configured, os.environ.get("PIP_CERT")
+    found = {"UV_DEFAULT_INDEX": index, "SSL_CERT_FILE": certificates or ""}
+    return {name: value for name, value in found.items() if value}
 
 
 def _fingerprint() -> str:
     parts = [(ROOT / name).read_bytes() for name in ("requirements.lock", "pyproject.toml", "bootstrap.py")]
-    return hashlib.sha256(b"\0".join([*parts, sys.version.encode(), str(ROOT).encode()])).hexdigest()
+    return hashlib.sha256(b"\0".join([*parts, _place().encode()])).hexdigest()
+
+
+def _place() -> str:
+    """Returns what an environment is made for: this Python, in this directory."""
+    return f"{sys.executable} {sys.version} {ROOT}"
 
 
 def _say(sentence: str) -> None:

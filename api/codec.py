@@ -6,6 +6,7 @@ The protocol is described at https://docs.temporal.io/remote-data-encoding.
 
 import base64
 import hmac
+import re
 import time
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ router = APIRouter(prefix="/codec", include_in_schema=False)
 
 _COOKIE = "carillon_codec"
 _SESSION_SECONDS = 12 * 3600
+_EXPIRY = re.compile(r"[0-9]{1,12}")
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -117,9 +119,9 @@ def _is_operator(services: Services, key: str) -> bool:
 
 def _is_session(services: Services, session: str | None) -> bool:
     expires, _, signature = (session or "").partition(".")
-    if not expires.isdecimal() or int(expires) < time.time():
+    if not _EXPIRY.fullmatch(expires) or int(expires) < time.time():
         return False
-    return hmac.compare_digest(_signature(services, expires), signature)
+    return hmac.compare_digest(_signature(services, expires).encode(), signature.encode())
 
 
 def _signature(services: Services, expires: str) -> str:

@@ -1,5 +1,6 @@
 """Trying a template: what it would say, and a real message from it."""
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -52,7 +53,8 @@ async def preview_template(name: Name, body: Preview, principal: Reader, service
     if part is None:
         message = f"there is no part for {body.channel} in {body.locale or 'default'} or a locale behind it"
         raise invalid(Fault(pointer="/channel", message=message))
-    return _previewed(part, _render(part, data, body))
+    # In a thread: content that is tried out may be as heavy as the limits allow, and others wait for this loop.
+    return _previewed(part, await asyncio.to_thread(_render, part, data, body))
 
 
 @router.post(
@@ -98,7 +100,7 @@ async def _subject(
         if body.content is None:
             version = await _chosen(connection, principal.tenant_id, of, body.version or "latest")
             return parts_of(version), schema_of(version)
-    if faults := check_content(name, body.content):
+    if faults := await asyncio.to_thread(check_content, name, body.content):
         raise invalid(*(fault.under("/content") for fault in faults))
     return body.content.domain_parts(), body.content.schema_of_variables()
 
@@ -137,7 +139,8 @@ def _with_examples(schema: tuple[Variable, ...], data: dict[str, Any]) -> dict[s
 
 def _render(part: Part, data: dict[str, Any], body: Preview) -> Rendered:
     try:
-        return channels.render(part.channel, part.content, data, locale=part.locale, zone=body.zone)
+        reader = body.locale or (part.locale if part.locale != locales.DEFAULT else "en")
+        return channels.render(part.channel, part.content, data, locale=reader, zone=body.zone, language=part.locale)
     except TemplateError as error:
         raise invalid(
             *(Fault(pointer="/data", message=f"{fault.pointer}: {fault.message}") for fault in error.faults)

@@ -1,5 +1,6 @@
 """Versions of templates over HTTP: immutable, published whole, rolled back by publishing an old one."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -41,7 +42,7 @@ async def add_version(
     name: Name, body: NewVersion, principal: Writer, services: ServicesOf, response: Response
 ) -> Version:
     """Adds a version as a draft; content that is the latest version's already adds nothing."""
-    if faults := check_content(name, body):
+    if faults := await asyncio.to_thread(check_content, name, body):
         raise invalid(*faults)
     async with services.database.tenant(principal.tenant_id) as connection:
         of = await named(connection, principal.tenant_id, name, lock=True)

@@ -18,6 +18,7 @@ _SERVER_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
     "plan_cache_mode": "force_custom_plan",
+    "statement_timeout": "20000",
 }
 _AS_SYSTEM = text("SELECT set_config('role', 'carillon_system', true)")
 
@@ -50,6 +51,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=False,
+            hide_parameters=True,  # an error must not carry what people wrote, or a secret, into a log
             json_serializer=encode,
             json_deserializer=decode,
             connect_args={

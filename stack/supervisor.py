@@ -54,7 +54,7 @@ class Keeper:
             self._now("starting")
             try:
                 await self.service.start()
-            except (StackError, OSError) as problem:
+            except Exception as problem:  # noqa: BLE001 - whatever a start raises, the part is tried again or given up aloud
                 if not self._may_try_again(problem):
                     return
             else:
