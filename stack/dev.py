@@ -34,7 +34,7 @@ def run_tests(
         asyncio.run(temporal_binary.locate(say))  # before the tests, so that none of them waits for a build
     command = [sys.executable, "-m", "pytest", "-n", "2"]
     if fast:
-        command += ["-m", "not slow"]
+        command += ["-m", "not slow", "--hypothesis-profile=fast"]
     elif not context.args:  # a chosen part of the tests cannot cover everything
         command += ["--cov", "--cov-report=term:skip-covered", f"--cov-fail-under={_LEAST_COVERAGE}"]
     _run([*command, *context.args])

@@ -4,12 +4,14 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 import uuid_utils.compat
+from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 from temporalio.client import Client
 
@@ -21,6 +23,22 @@ from sealing import KeyRing
 from stack.postgres import throwaway_postgres
 from stack.temporal import TemporalServer
 from workflows.client import connect
+
+# No test judges by the clock: machines are slow at times. The everyday run looks at fewer made-up examples.
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", settings.get_profile("whole"), max_examples=15)
+settings.load_profile("whole")
+
+# Left out of the everyday run besides what is marked by itself: whole areas that seldom change and take their time.
+_SLOW = ("sandbox/", "stack/test_postgres.py", "api/test_tenant_matrix.py", "providers/test_against_sandbox.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of slow areas."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(_SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def _named(dsn: str, database: str) -> str:

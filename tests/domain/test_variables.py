@@ -130,7 +130,11 @@ def test_a_schema_is_checked_itself() -> None:
     ]
 
 
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists)))
+_SCALARS = st.none() | st.booleans() | st.floats() | st.text(max_size=20)
+_VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=4), max_leaves=8)
+
+
+@given(st.dictionaries(st.text(max_size=10), _VALUES, max_size=8))
 def test_any_json_is_judged_without_an_exception(data: dict[str, Any]) -> None:
     everything = [Variable(name=f"v{index}", type=kind) for index, kind in enumerate(VariableType)]
     filled = {f"v{index}": value for index, value in enumerate(data.values())}
