@@ -20,7 +20,7 @@ up: setup ## run the whole stack until Ctrl-C
 test: setup ## run every test
 	@$(RUN) dev test
 
-test-fast: setup ## run the everyday tests (under 90 seconds)
+test-fast: setup ## run the everyday tests (about a minute and a half)
 	@$(RUN) dev test --fast
 
 check: setup ## lint, types, layers, secrets, migrations, contracts
