@@ -112,6 +112,8 @@ account = tenant_table(
     col("state_reason", null=True),
     col("sender", null=True),
     col("priority", SmallInteger, default="0"),
+    col("weight", SmallInteger, default="1"),
+    document("limits"),
     col("sealed_config", LargeBinary),
     document("public_config"),
     moment("verified_at"),

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     OUTSIDE_WINDOW = "outside_window"
     NO_IMAGE = "no_image"
     UNKNOWN_RECIPIENT = "unknown_recipient"
+    COUNTRY_NOT_ALLOWED = "country_not_allowed"
     # It was refused.
     CONTENT_REFUSED = "content_refused"
     INVALID_ADDRESS = "invalid_address"
@@ -32,16 +33,29 @@ class Reason(StrEnum):
     THROTTLED = "throttled"
     NOT_SENT = "not_sent"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    FAILED_OVER = "failed_over"
+    # A limit says later.
+    RATE_LIMITED = "rate_limited"
+    RECIPIENT_RATE_LIMITED = "recipient_rate_limited"
+    DAILY_CAP = "daily_cap"
+    ACCOUNT_BUSY = "account_busy"
     # It went out, but did not arrive.
     NOT_CONFIRMED_IN_TIME = "not_confirmed_in_time"
     DELIVERY_FAILED = "delivery_failed"
     # Nobody can say.
     OUTCOME_UNKNOWN = "outcome_unknown"
+    POSSIBLE_DUPLICATE = "possible_duplicate"
+    DUPLICATE_CONFIRMED = "duplicate_confirmed"
+    SETTLED_SENT = "settled_sent"
+    SETTLED_NOT_SENT = "settled_not_sent"
     # It was decided so.
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     SCHEDULED = "scheduled"
     RETRY_LATER = "retry_later"
+    RESUMED = "resumed"
+    DROPPED = "dropped"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -54,6 +68,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.OUTSIDE_WINDOW: "The recipient did not write within 24 hours; only an approved template may be sent.",
     Reason.NO_IMAGE: "The image was missing and the template says to skip without one.",
     Reason.UNKNOWN_RECIPIENT: "The recipient is not known and the template requires a known one.",
+    Reason.COUNTRY_NOT_ALLOWED: "Text messages to this country are not allowed; add it to the tenant's countries.",
     Reason.CONTENT_REFUSED: "The content cannot be expressed or was refused; the attempt's detail says what.",
     Reason.INVALID_ADDRESS: "The provider says that nobody can be reached at this address.",
     Reason.UNSUBSCRIBED: "The recipient opted out at the provider.",
@@ -65,11 +80,23 @@ SENTENCES: dict[Reason, str] = {
     Reason.THROTTLED: "The provider asked for fewer requests.",
     Reason.NOT_SENT: "The provider certainly did not take the message.",
     Reason.ATTEMPTS_EXHAUSTED: "Every attempt was definitely refused and no more are allowed.",
+    Reason.PROVIDER_UNAVAILABLE: "The provider is down for this account; it goes on by itself when it answers again.",
+    Reason.FAILED_OVER: "The account had trouble before it took the message; another account of the channel goes on.",
+    Reason.RATE_LIMITED: "The account's rate is used up; it goes out when its turn comes.",
+    Reason.RECIPIENT_RATE_LIMITED: "This recipient just got a message from this sender; it waits for the next slot.",
+    Reason.DAILY_CAP: "The cap of this day is used up; it goes on tomorrow, or when the cap is raised.",
+    Reason.ACCOUNT_BUSY: "As many requests as one account may have are on their way; it waits for its turn.",
     Reason.NOT_CONFIRMED_IN_TIME: "The provider took the message but no confirmation came within the time given.",
     Reason.DELIVERY_FAILED: "The provider took the message and later said that it could not deliver it.",
     Reason.OUTCOME_UNKNOWN: "The provider may or may not have taken the message; a late receipt still settles it.",
+    Reason.POSSIBLE_DUPLICATE: "An earlier attempt is in doubt and the policy prefers a duplicate; this may be one.",
+    Reason.DUPLICATE_CONFIRMED: "Two attempts are proven to have been accepted: the person got the message twice.",
+    Reason.SETTLED_SENT: "A person found out that the provider took the message, and said so.",
+    Reason.SETTLED_NOT_SENT: "A person found out that the provider did not take the message; send it again if needed.",
     Reason.CANCELLED: "It was cancelled before anything was handed to a provider.",
     Reason.EXPIRED: "It expired before it could be handed to a provider.",
     Reason.SCHEDULED: "It waits for the time it was asked to be sent at.",
     Reason.RETRY_LATER: "The last attempt certainly failed; the next one waits for its turn.",
+    Reason.RESUMED: "It was parked; its cause was mended, and it goes on.",
+    Reason.DROPPED: "It was parked, and somebody decided that it is not to be sent any more.",
 }

@@ -1,0 +1,101 @@
+"""The tables of care: circuits and health of accounts, limits, operations over many notifications, findings."""
+
+from sqlalchemy import (
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from db.delivery_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
+from db.tables import belongs, col, document, moment, one_of, tenant_table
+
+operation = tenant_table(
+    "operation",
+    col("kind"),
+    document("filter"),
+    col("rate", Integer),
+    col("state", default="'pending'"),
+    col("total", Integer),
+    col("done", Integer, default="0"),
+    col("cursor", Uuid, null=True),
+    col("until", Uuid, null=True),
+    col("actor"),
+    col("reason", null=True),
+    moment("created_at", null=False),
+    moment("finished_at"),
+    one_of("kind", "resume", "drop"),
+    one_of("state", "pending", "running", "done", "stopped"),
+)
+
+circuit = tenant_table(
+    "circuit",
+    col("subject"),
+    col("account_id", Uuid),
+    col("state", default="'closed'"),
+    col("cause", null=True),
+    col("failures", Integer, default="0"),
+    col("probes", Integer, default="0"),
+    col("episode", Integer, default="0"),
+    moment("opened_at"),
+    moment("probe_at"),
+    moment("updated_at", null=False),
+    belongs("account_id", to="account"),
+    UniqueConstraint("tenant_id", "subject"),
+    one_of("state", "closed", "open", "half_open"),
+)
+
+account_health = tenant_table(
+    "account_health",
+    col("account_id", Uuid),
+    col("level"),
+    col("streak", Integer, default="0"),
+    document("measured"),
+    moment("since", null=False),
+    moment("updated_at", null=False),
+    belongs("account_id", to="account"),
+    UniqueConstraint("tenant_id", "account_id"),
+    one_of("level", "healthy", "slow", "failing"),
+)
+
+rate_bucket = Table(
+    "rate_bucket",
+    metadata,
+    Column("tenant_id", Uuid, ForeignKey("tenant.id"), nullable=False),
+    col("key", Text),
+    Column("next_at", moment("next_at").type, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "key"),
+)
+
+day_count = Table(
+    "day_count",
+    metadata,
+    Column("tenant_id", Uuid, ForeignKey("tenant.id"), nullable=False),
+    col("key", Text),
+    col("day", Date),
+    col("used", Integer),
+    PrimaryKeyConstraint("tenant_id", "key", "day"),
+)
+
+finding = tenant_table(
+    "finding",
+    col("kind"),
+    col("subject_type"),
+    col("subject_id"),
+    col("state", default="'open'"),
+    col("repair", null=True),
+    document("detail"),
+    col("times", Integer, default="1"),
+    moment("found_at", null=False),
+    moment("last_found_at", null=False),
+    moment("repaired_at"),
+    UniqueConstraint("tenant_id", "kind", "subject_type", "subject_id"),
+    one_of("state", "open", "repaired"),
+    Index(None, "tenant_id", "last_found_at"),
+)
