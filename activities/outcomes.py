@@ -16,6 +16,7 @@ _STATUSES = {
     Outcome.UNKNOWN: Status.UNKNOWN,
     Outcome.NOT_SENT: Status.QUEUED,
     Outcome.STOPPED: Status.QUEUED,
+    Outcome.HELD: Status.QUEUED,
 }
 _REASONS = {"uncertain": Reason.OUTCOME_UNKNOWN}
 

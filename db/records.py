@@ -100,6 +100,7 @@ _MESSAGE_NEWS = {
     Outcome.REFUSED: Status.REJECTED,
     Outcome.NOT_SENT: Status.QUEUED,
     Outcome.STOPPED: Status.QUEUED,
+    Outcome.HELD: Status.QUEUED,
     Outcome.UNKNOWN: Status.UNKNOWN,
 }
 

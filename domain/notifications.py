@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
     STOPPED = "stopped"  # nothing was attempted: cancelled, expired or suppressed at the last moment
+    HELD = "held"  # nothing was attempted: a limit or trouble with the account says later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +49,19 @@ class NotificationInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alternate:
+    """Another account of a hop's channel, to go on with when the first one has trouble."""
+
+    provider: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
     """One channel to try, and when it counts as having worked.
 
     Attributes:
+        alternates: Further accounts of the channel, the preferred ones first.
         locale: The locale of the template's part that is sent.
         reader_locale: The locale in which dates and numbers are written; the part's own where nobody asked.
         within: Seconds to wait for `success` before the next hop; None waits for nothing.
@@ -71,6 +81,7 @@ class Hop:
     quarantine: float = 120.0
     after_unknown: bool = False
     max_attempts: int = 8
+    alternates: tuple[Alternate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +106,7 @@ class Decision:
     """Something the workflow decided, for the timeline; numbered so that it is recorded once."""
 
     sequence: int
-    kind: str  # delayed | retry | fallback | skipped | doubt
+    kind: str  # delayed | retry | fallback | skipped | doubt | failover | parked | resumed
     reason: Reason
     hop: int | None = None
     until: datetime | None = None
@@ -111,6 +122,7 @@ class DeliveryOrder:
         possible_duplicate: An earlier attempt's outcome stayed unknown and the policy prefers a duplicate.
         closes: Acceptance ends the notification; nothing waits for a receipt.
         awaits_doubt: An unknown outcome is waited out, because the policy goes on after it.
+        reserved_for: The instant that the limits gave to this attempt, where it waited for its turn.
     """
 
     tenant_id: str
@@ -121,6 +133,7 @@ class DeliveryOrder:
     possible_duplicate: bool = False
     closes: bool = True
     awaits_doubt: bool = False
+    reserved_for: datetime | None = None
     decisions: tuple[Decision, ...] = ()
 
 
@@ -147,6 +160,17 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParkOrder:
+    """A notification that cannot go on until its cause is mended, and the decisions made on the way to it."""
+
+    tenant_id: str
+    notification_id: str
+    cause: Reason
+    account_id: str | None = None
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How a notification ends, and the decisions that were not recorded on the way."""
 
@@ -166,6 +190,7 @@ class Delivered:
         retry_after: Seconds the provider asked to wait.
         follow_up: An image is to follow as a message of its own.
         at: When it was recorded.
+        until: When to ask again, for one that is held; None where nobody can say yet.
         closed: The notification was ended with it; nothing is left to write.
         unrecorded: The outcome is known but the database did not take it; the workflow records it.
     """
@@ -177,5 +202,6 @@ class Delivered:
     retry_after: float | None = None
     follow_up: bool = False
     message_id: str | None = None
+    until: datetime | None = None
     closed: bool = False
     unrecorded: AttemptRecord | None = None
