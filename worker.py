@@ -15,6 +15,7 @@ from activities.accounts import AccountProviders
 from activities.attachments import Attachments
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.parking import Parking
 from activities.reconciliation import Reconciliation
 from activities.records import Records
 from activities.resolution import Resolution
@@ -52,13 +53,22 @@ async def compose(
     composer = Composer(AccountProviders(key_ring), Attachments(database, downloads))
     delivery, records = Delivery(database, transport, composer), Records(database)
     resolution = Resolution(database, {name: provider.quarantine for name, provider in PROVIDERS.items()})
+    parking = Parking(database)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     try:
         yield Worker(
             client,
             task_queue=task_queue,
             workflows=WORKFLOWS,
-            activities=[resolution.resolve, delivery.deliver, delivery.record, records.end, records.statuses],
+            activities=[
+                resolution.resolve,
+                delivery.deliver,
+                delivery.record,
+                records.end,
+                records.statuses,
+                parking.park,
+                parking.unpark,
+            ],
             workflow_runner=runner,
             max_cached_workflows=max_cached_workflows,
             graceful_shutdown_timeout=_GRACE,

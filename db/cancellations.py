@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.acceptance import bucket
 from db.delivery_tables import notification, tombstone
+from db.parking import GOING_ON
 from domain.status import Status
 
 
@@ -115,6 +116,7 @@ async def _request(connection: AsyncConnection, tenant_id: UUID, notification_id
         .values(
             cancel_requested_at=func.coalesce(notification.c.cancel_requested_at, func.now()),
             updated_at=func.now(),
+            **GOING_ON,
             **values,
         )
         .returning(*_STANDING)

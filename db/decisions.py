@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.delivery_tables import attempt, decision, message, notification
+from db.parking import GOING_ON
 from domain.notifications import Decision, Ending
 from domain.reasons import Reason
 from domain.status import Status, summarise
@@ -48,7 +49,7 @@ async def end(connection: AsyncConnection, tenant_id: UUID, ending: Ending) -> S
     await _close_attempts(connection, tenant_id, notification_id)
     summary = summarise((await statuses(connection, tenant_id, notification_id)).values())
     after = _ended(before, summary, ending.status)
-    values: dict[str, Any] = {"status": after.value, "ended_at": func.now(), "updated_at": func.now()}
+    values: dict[str, Any] = {"status": after.value, "ended_at": func.now(), "updated_at": func.now(), **GOING_ON}
     if after is not before:
         values["status_at"] = func.now()
     if after is ending.status:

@@ -70,7 +70,10 @@ UPDATE notification SET status = asked.notification_status,
        provider_id = CASE WHEN asked.main THEN messages.provider ELSE provider_id END,
        external_id = CASE WHEN asked.main THEN coalesce(asked.provider_message_id, external_id) ELSE external_id END,
        accepted_at = CASE WHEN asked.state = 'accepted' THEN coalesce(accepted_at, asked.at) ELSE accepted_at END,
-       ended_at = CASE WHEN asked.ends THEN coalesce(ended_at, asked.at) ELSE ended_at END
+       ended_at = CASE WHEN asked.ends THEN coalesce(ended_at, asked.at) ELSE ended_at END,
+       parked_at = CASE WHEN asked.ends THEN NULL ELSE parked_at END,
+       parked_cause = CASE WHEN asked.ends THEN NULL ELSE parked_cause END,
+       parked_account_id = CASE WHEN asked.ends THEN NULL ELSE parked_account_id END
 FROM asked JOIN messages ON messages.id = asked.message_id
 WHERE notification.tenant_id = :tenant AND notification.id = asked.notification_id AND (asked.main OR asked.ends)
 """)
