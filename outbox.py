@@ -24,6 +24,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from crashpoints import crash_here
 from db import outbox
 from db.errors import FAILURES, is_unavailable
 from db.outbox import Entry
@@ -111,6 +112,8 @@ class Dispatcher:
             return []
         async with self._database.system() as connection:
             entries = await outbox.lease(connection, count=count)
+        if entries:
+            crash_here("after_lease")
         _LEASED.observe(len(entries))
         return entries
 
@@ -121,9 +124,11 @@ class Dispatcher:
         try:
             async with self._database.system() as connection:
                 await outbox.done(connection, finished)
+                crash_here("before_mark_commit")
         except BaseException:
             self._finished = finished + self._finished
             raise
+        crash_here("after_mark")
 
     async def _hand_over(self, entry: Entry) -> None:
         try:
@@ -131,6 +136,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - the row stays, is looked at again, and harms no other row
             await self._postpone(entry, error)
             return
+        crash_here("after_start_before_mark")
         self._temporal_answers = True
         _HANDED_OVER.labels(entry.kind, result).inc()
         self._finished.append(entry)

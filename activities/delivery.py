@@ -18,6 +18,7 @@ from temporalio import activity
 from activities import outcomes
 from activities.composing import Composed, Composer, has_follow_up
 from activities.persistence import persist
+from crashpoints import crash_here
 from db import decisions, delivery, records
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
@@ -84,6 +85,7 @@ class Delivery:
             stopped = {name: reason for name, reason in reasons.items() if reason is not None}
             claimed = await delivery.claim(connection, tenant_id, claims, work, stopped.keys())
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
+            crash_here("before_claim_commit")
         return _Ground(work=work, stopped=stopped, claimed={str(item.notification_id): item for item in claimed})
 
     async def _one(self, tenant_id: UUID, order: DeliveryOrder, ground: _Ground) -> Delivered:
@@ -98,12 +100,14 @@ class Delivery:
     async def _attempt(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Delivered:
         """Makes the attempt that was claimed, and records how it ended."""
         composed: Composed | None = None
+        crash_here("after_claim_before_compose")
         try:
             composed = await self._compose(tenant_id, order, claim, work)
             accepted = await self._send(composed)
         except DeliveryError as error:
             record = outcomes.refused_record(order, claim, error)
         else:
+            crash_here("after_accept_before_record")
             record = outcomes.accepted_record(order, claim, accepted, follows=composed.follows)
         if composed is not None:
             record = replace(record, snapshot_hash=composed.snapshot_hash)
@@ -130,6 +134,7 @@ class Delivery:
             raise NotSent(f"the message could not be composed: {type(error).__name__}") from error
 
     async def _send(self, composed: Composed) -> Accepted:
+        crash_here("before_send")
         response = await self._transport.send(composed.request)
         try:
             return composed.provider.accepted(response)
@@ -151,6 +156,8 @@ class Delivery:
         tenant_id = UUID(record.tenant_id)
         async with self._database.tenant(tenant_id) as connection:
             standing = (await records.record(connection, tenant_id, [record]))[record.attempt_id]
+            crash_here("during_record")
+        crash_here("after_record_before_return")
         outcome = Outcome(standing.attempt_state)
         settled = outcomes.delivered(record, outcome=outcome, status=standing.message_status)
         return replace(settled, closed=standing.ended)
@@ -159,6 +166,7 @@ class Delivery:
         """Returns what a former execution left: its outcome, or doubt where it died between claim and record."""
         if claim.state == "sending":
             log.warning("attempt.found_sending", provider=work.provider, message_id=str(claim.message_id))
+            crash_here("before_doubt_is_recorded")
             error = Uncertain("the process that made this attempt ended before it could record the outcome")
             found = await persist(lambda: self._store(outcomes.refused_record(order, claim, error)))
         else:

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 from prometheus_client import Counter
 
+from crashpoints import crash_here
 from db import receipts
 from db.errors import FAILURES
 from db.session import Database
@@ -39,6 +40,7 @@ class Reconciliation:
             try:
                 async with self._database.tenant(tenant_id) as connection:
                     adopted += await receipts.adopt(connection, tenant_id)
+                    crash_here("before_adopt_commit")
             except FAILURES:  # one tenant's receipts must not keep the others from theirs
                 log.exception("receipts.not_adopted", tenant_id=str(tenant_id))
         if adopted:

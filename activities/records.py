@@ -5,6 +5,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.persistence import persist
+from crashpoints import crash_here
 from db import decisions
 from db.session import Database
 from domain.notifications import Ending
@@ -31,4 +32,7 @@ class Records:
 
     async def _end(self, ending: Ending) -> Status:
         async with self._database.tenant(UUID(ending.tenant_id)) as connection:
-            return await decisions.end(connection, UUID(ending.tenant_id), ending)
+            status = await decisions.end(connection, UUID(ending.tenant_id), ending)
+            crash_here("before_end_commit")
+        crash_here("after_end_commit")
+        return status

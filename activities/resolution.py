@@ -8,6 +8,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.planning import make_plan
+from crashpoints import crash_here
 from db import resolution
 from db.session import Database
 from domain.notifications import Plan
@@ -37,5 +38,6 @@ class Resolution:
             wanted = await resolution.read_wanted(connection, tenant_id, ids)
             senders = [found.sender for found in wanted.values() if found.sender is not None]
             accounts = await resolution.read_accounts(connection, tenant_id, senders)
+        crash_here("after_resolve")
         now = datetime.now(UTC)
         return [make_plan(wanted[name], accounts, self._quarantines, now) for name in ids]

@@ -15,6 +15,7 @@ from api.notification_views import Accepted
 from api.problem_types import Kind
 from api.problems import Problem
 from api.services import Services
+from crashpoints import crash_here
 from db import acceptance, uploads
 from db.acceptance import Former, NewNotification, Reference
 from db.errors import DatabaseError, is_lock_timeout
@@ -51,7 +52,9 @@ async def accept(services: Services, principal: Principal, asks: Sequence[Ask]) 
                 raise services.lines.problem()
         elif new:
             results |= await _store(connection, principal, asks, new)
+            crash_here("before_accept_commit")
     if new:
+        crash_here("after_accept_commit")
         services.wake()
     return [results[index] for index in range(len(asks))]
 

@@ -12,6 +12,7 @@ from api.openapi import problem_responses
 from api.problem_types import Kind
 from api.problems import Problem
 from api.services import Services, ServicesOf, log
+from crashpoints import crash_here
 from db import callbacks, receipts
 from db.callbacks import NewInbound
 from db.receipts import NewReceipt
@@ -127,6 +128,8 @@ async def _record(services: Services, tenant_id: UUID, provider: Provider, callb
             await callbacks.add_inbound(connection, tenant_id, callback_id, inbound)
             news = [_receipt(provider.name, callback_id, event) for event in events if isinstance(event, Receipt)]
             await receipts.add(connection, tenant_id, news)
+        crash_here("before_callback_commit")
+    crash_here("after_callback_commit")
     _count(services, provider.name, events, new=new)
 
 

@@ -18,6 +18,7 @@ from api.problems import not_found
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import ServicesOf
+from crashpoints import crash_here
 from db import cancellations, outbox
 from db.cancellations import Standing, Underway
 from domain import keys
@@ -61,6 +62,8 @@ async def cancel_notification(notification_id: NotificationId, principal: Sender
         if standing is None:
             raise not_found("notification")
         fact = await _cancel(connection, principal, standing)
+        crash_here("before_cancel_commit")
+    crash_here("after_cancel_commit")
     services.wake()
     return fact
 

@@ -27,6 +27,7 @@ _PACKAGES = (
     "web",
     "workflows",
     "cli.py",
+    "crashpoints.py",
     "outbox.py",
     "sealing.py",
     "settings.py",
