@@ -1,7 +1,7 @@
 """Which notifications a list shows, from the query of its request."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 from api.models import Moment
 from api.recipient_models import spellings
 from db.notifications import Filter
+from domain.reasons import Reason
 from domain.recipients import Channel
 from domain.status import Status
 
@@ -27,6 +28,9 @@ async def _filter(
     status: Annotated[list[Status] | None, Query(description="One of these.")] = None,
     channel: Channel | None = None,
     template: Wanted = None,
+    parked: Annotated[
+        Literal["true"] | Reason | None, Query(description="Parked for this cause, or `true`: for whichever.")
+    ] = None,
     created_after: Moment | None = None,
     created_before: Moment | None = None,
     idempotency_key: Wanted = None,
@@ -41,6 +45,7 @@ async def _filter(
         status=[item.value for item in status or ()],
         channel=channel.value if channel else None,
         template=template,
+        parked=parked,
         created_after=created_after,
         created_before=created_before,
         metadata=_metadata(request),

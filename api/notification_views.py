@@ -34,6 +34,15 @@ class Resource(Shown):
     id: str
 
 
+class Parked(Shown):
+    """What keeps a notification that cannot go on by itself, and since when."""
+
+    at: datetime
+    cause: str
+    sentence: str | None = Field(description="The cause in words, with what to do about it.")
+    account: UUID | None = Field(description="The account whose trouble it is, where it is one's.")
+
+
 class Attempt(Shown):
     """One try of a message; the provider gets `reference` and gives it back in its receipts."""
 
@@ -116,6 +125,7 @@ class Notification(Shown):
     delivered_at: datetime | None
     read_at: datetime | None
     ended_at: datetime | None
+    parked: Parked | None = Field(description="Null unless it waits for somebody to mend what keeps it.")
 
 
 class NotificationDetail(Notification):
@@ -169,7 +179,16 @@ def _fields(row: StoredNotification) -> dict[str, Any]:
         "trigger": row.trigger_type,
         "lane": _LANES[row.lane],
         "reason_text": sentence(row.reason),
+        "parked": parked(row),
     }
+
+
+def parked(row: StoredNotification) -> Parked | None:
+    """Returns what keeps a notification, if anything does."""
+    if row.parked_at is None or row.parked_cause is None:
+        return None
+    said = sentence(row.parked_cause)
+    return Parked(at=row.parked_at, cause=row.parked_cause, sentence=said, account=row.parked_account_id)
 
 
 def _plain(row: StoredMessage | StoredAttempt) -> dict[str, Any]:

@@ -55,6 +55,9 @@ class Notification:
     delivered_at: datetime | None
     read_at: datetime | None
     ended_at: datetime | None
+    parked_at: datetime | None
+    parked_cause: str | None
+    parked_account_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,7 @@ class Filter:
         trigger: A trigger, or the beginning of one when it ends with `*`.
         recipient: The tenant's own id of a recipient.
         to: Ways in which one address may be written.
+        parked: The cause for which it is parked, or `true` for whichever.
         metadata: Alternatives, of which the metadata must hold one for each key.
     """
 
@@ -122,6 +126,7 @@ class Filter:
     status: Sequence[str] = ()
     channel: str | None = None
     template: str | None = None
+    parked: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     metadata: Sequence[Sequence[Mapping[str, Any]]] = ()
@@ -129,6 +134,7 @@ class Filter:
     original_notification_id: UUID | None = None
 
 
+ANY_CAUSE = "true"
 _HIDDEN = {"tenant_id", "request_hash"}
 _SHOWN = (
     *(column for column in notification.c if column.name not in _HIDDEN),
@@ -141,7 +147,7 @@ _SLACK = timedelta(minutes=5)
 
 async def get(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> Notification | None:
     """Returns a notification."""
-    query = _selected(tenant_id).where(notification.c.id == notification_id)
+    query = selected(tenant_id).where(notification.c.id == notification_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return Notification(**row) if row else None
 
@@ -156,7 +162,7 @@ async def page(
     connection: AsyncConnection, tenant_id: UUID, *, wanted: Filter, limit: int, before: UUID | None
 ) -> list[Notification]:
     """Returns notifications, the newest first."""
-    query = _filtered(_selected(tenant_id), tenant_id, wanted)
+    query = _filtered(selected(tenant_id), tenant_id, wanted)
     if before is not None:
         query = query.where(notification.c.id < before)
     rows = await connection.execute(query.order_by(notification.c.id.desc()).limit(limit))
@@ -165,7 +171,7 @@ async def page(
 
 async def some(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> list[Notification]:
     """Returns the notifications with these ids, the newest first."""
-    query = _selected(tenant_id).where(notification.c.id.in_(ids)).order_by(notification.c.id.desc())
+    query = selected(tenant_id).where(notification.c.id.in_(ids)).order_by(notification.c.id.desc())
     return [Notification(**row) for row in (await connection.execute(query)).mappings()]
 
 
@@ -191,7 +197,8 @@ def first_id(moment: datetime) -> UUID:
     return UUID(int=milliseconds << 80)
 
 
-def _selected(tenant_id: UUID) -> Select[Any]:
+def selected(tenant_id: UUID) -> Select[Any]:
+    """Returns the query of a tenant's notifications, whose rows make a `Notification` each."""
     of = (template_version.c.tenant_id == tenant_id) & (template_version.c.id == notification.c.template_version_id)
     return select(*_SHOWN).join_from(notification, template_version, of).where(notification.c.tenant_id == tenant_id)
 
@@ -201,7 +208,7 @@ def _filtered(query: Select[Any], tenant_id: UUID, wanted: Filter) -> Select[Any
         if (value := getattr(wanted, name)) is not None:
             query = query.where(notification.c[name] == value)
     if wanted.trigger is not None:
-        query = query.where(_triggered(wanted.trigger))
+        query = query.where(triggered(wanted.trigger))
     if wanted.recipient is not None:
         owner = select(recipient.c.id).where(
             recipient.c.tenant_id == tenant_id, recipient.c.external_id == wanted.recipient
@@ -211,12 +218,17 @@ def _filtered(query: Select[Any], tenant_id: UUID, wanted: Filter) -> Select[Any
         query = query.where(notification.c.to.in_(wanted.to))
     if wanted.status:
         query = query.where(notification.c.status.in_(wanted.status))
+    if wanted.parked is not None:
+        query = query.where(notification.c.parked_at.is_not(None))
+    if wanted.parked not in {None, ANY_CAUSE}:
+        query = query.where(notification.c.parked_cause == wanted.parked)
     for alternatives in wanted.metadata:
         query = query.where(or_(*(notification.c.metadata.contains(item) for item in alternatives)))
     return _between(query, wanted.created_after, wanted.created_before)
 
 
-def _triggered(trigger: str) -> Any:
+def triggered(trigger: str) -> Any:
+    """Returns the condition of a trigger, or of the beginning of one that ends with `*`."""
     if trigger.endswith("*"):
         return notification.c.trigger_type.startswith(trigger[:-1], autoescape=True)
     return notification.c.trigger_type == trigger

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -72,6 +72,50 @@ async def test_each_filter_finds_what_it_names(
     client: httpx.AsyncClient, sent: dict[str, UUID], query: dict[str, Any], expected: str
 ) -> None:
     assert await _found(client, **query) == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param("true", ["c", "a"], id="for whichever cause"),
+        pytest.param("misconfigured", ["a"], id="for one cause"),
+        pytest.param("daily_cap", [], id="for a cause that nothing is parked for"),
+    ],
+)
+async def test_what_is_parked_is_found_by_its_cause(
+    client: httpx.AsyncClient,
+    sent: dict[str, UUID],
+    database: Database,
+    tenant_id: UUID,
+    query: str,
+    expected: list[str],
+) -> None:
+    async with database.tenant(tenant_id) as connection:
+        for name, cause in (("a", "misconfigured"), ("c", "template_unavailable")):
+            parked = {"parked_at": datetime.now(UTC), "parked_cause": cause}
+            await connection.execute(update(notification).where(notification.c.id == sent[name]).values(**parked))
+    assert await _found(client, parked=query) == expected
+
+
+async def test_what_keeps_a_notification_is_shown_in_words(
+    client: httpx.AsyncClient, sent: dict[str, UUID], database: Database, tenant_id: UUID
+) -> None:
+    assert (await client.get(f"/v1/notifications/{sent['a']}")).json()["parked"] is None
+    since, account = datetime(2026, 1, 31, 8, tzinfo=UTC), uuid4()
+    fields = {"parked_at": since, "parked_cause": "misconfigured", "parked_account_id": account}
+    async with database.tenant(tenant_id) as connection:
+        await connection.execute(update(notification).where(notification.c.id == sent["a"]).values(**fields))
+    assert (await client.get(f"/v1/notifications/{sent['a']}")).json()["parked"] == {
+        "at": "2026-01-31T08:00:00Z",
+        "cause": "misconfigured",
+        "sentence": "The account's credentials or permissions do not work; verify the account.",
+        "account": str(account),
+    }
+
+
+async def test_a_cause_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/notifications", params={"parked": "sideways"})
+    assert answer.status_code == 422
 
 
 async def test_times_of_creation_bound_the_list(client: httpx.AsyncClient, sent: dict[str, UUID]) -> None:
