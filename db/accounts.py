@@ -19,6 +19,8 @@ class Account:
 
     Attributes:
         sender: The identity that sends, as the provider's receipts name it.
+        weight: Its share of the work among accounts of the same priority.
+        limits: Its own rate limits, where they differ from the provider's.
         sealed_config: The whole configuration, sealed.
         public_config: The part of the configuration that holds no secrets.
     """
@@ -31,6 +33,8 @@ class Account:
     state_reason: str | None
     sender: str | None
     priority: int
+    weight: int
+    limits: Mapping[str, Any]
     sealed_config: bytes = field(repr=False)
     public_config: Mapping[str, Any]
     verified_at: datetime | None
@@ -48,12 +52,14 @@ class NewAccount:
     provider: str
     sender: str
     priority: int
+    weight: int = 1
+    limits: Mapping[str, Any] = field(default_factory=dict)
     sealed_config: bytes = field(repr=False)
     public_config: Mapping[str, Any]
 
 
 _SHOWN = tuple(column for column in account.c if column.name != "tenant_id")
-_NEW = ("id", "name", "channel", "provider", "sender", "priority", "sealed_config", "public_config")
+_NEW = ("id", "name", "channel", "provider", "sender", "priority", "weight", "limits", "sealed_config", "public_config")
 
 
 async def create(connection: AsyncConnection, tenant_id: UUID, new: NewAccount) -> Account | None:
