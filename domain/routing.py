@@ -1,94 +1,25 @@
 """What to do next with a notification: a pure decision over its plan and what came of it so far."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from domain.notifications import Delivered, Hop, OnUnknown, Outcome, Plan
+from domain.progress import ACCOUNT_TROUBLE, HopProgress, Progress
 from domain.reasons import Reason
 from domain.status import Status, advance
+from domain.steps import Finish, NextHop, Park, Send, Step, Wait
 
 FIRST_BACKOFF = 2.0
 BACKOFF_FACTOR = 3.0
 LONGEST_BACKOFF = 600.0
 LONGEST_RETRY_AFTER = 3600.0
 FOLLOW_UP_ATTEMPTS = 4
+OUTAGE_PATIENCE = 900.0
+"""Seconds that a channel's trouble is waited out before the next channel, where the plan names no time."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HopProgress:
-    """What came of one hop: its attempts so far, the last outcome, and where its message stands.
-
-    Attributes:
-        doubtful: Some attempt's outcome stayed unknown.
-    """
-
-    attempts: int = 0
-    last: Delivered | None = None
-    status: Status = Status.QUEUED
-    doubtful: bool = False
-    follow_up: Delivered | None = None
-    follow_up_attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Everything that happened to a notification so far, as its workflow knows it."""
-
-    current: int = 0
-    hops: tuple[HopProgress, ...] = ()
-    cancelled: bool = False
-
-    def hop(self, index: int) -> HopProgress:
-        """Returns the progress of a hop, empty where it was not tried."""
-        return self.hops[index] if index < len(self.hops) else HopProgress()
-
-    def with_hop(self, index: int, progress: HopProgress) -> "Progress":
-        """Returns this progress with one hop replaced."""
-        filled = [self.hop(place) for place in range(max(len(self.hops), index + 1))]
-        filled[index] = progress
-        return replace(self, hops=tuple(filled))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
-    """Make an attempt now."""
-
-    hop: Hop
-    number: int
-    part: int = 0
-    possible_duplicate: bool = False
-    closes: bool = True
-    awaits_doubt: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """Do nothing until then, or until something is heard about the hop's message."""
-
-    until: datetime
-    reason: Reason
-    hop: Hop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextHop:
-    """Give this hop up and go on with the next one."""
-
-    reason: Reason
-    hop: Hop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finish:
-    """Nothing is left to do."""
-
-    status: Status
-    reason: Reason | None = None
-
-
-Step = Send | Wait | NextHop | Finish
+_PASSES = frozenset({Reason.UNAVAILABLE, Reason.PROVIDER_UNAVAILABLE, Reason.DAILY_CAP})
 
 
 def decide(plan: Plan, progress: Progress, now: datetime, expires_at: datetime | None = None) -> Step:
@@ -97,18 +28,14 @@ def decide(plan: Plan, progress: Progress, now: datetime, expires_at: datetime |
     `failed` is only ever decided when every attempt was definitely refused; one doubtful attempt makes it `unknown`.
     """
     if not plan.hops:
-        return _end_without_hops(plan, progress)
+        return _without_hops(plan, progress, now, expires_at)
     hop = plan.hops[progress.current]
     state = progress.hop(progress.current)
     if _was_handed_over(state):
         return _after_acceptance(plan, progress, hop, now)
-    if progress.cancelled:
-        return _end(progress, Status.CANCELLED, Reason.CANCELLED)
-    if expires_at is not None and now >= expires_at:
-        return _end(progress, Status.EXPIRED, Reason.EXPIRED)
-    if state.last is None:
-        return _send(plan, hop, state)
-    return _no_later_than(expires_at, _after_attempt(plan, progress, hop, state.last, now))
+    if (ended := _stopped(progress, now, expires_at)) is not None:
+        return ended
+    return _no_later_than(expires_at, _forward(plan, progress, hop, now))
 
 
 def backoff(identity: str, number: int, retry_after: float | None) -> timedelta:
@@ -123,9 +50,29 @@ def backoff(identity: str, number: int, retry_after: float | None) -> timedelta:
     return timedelta(seconds=max(seconds, asked) * (1 + fraction / 4))
 
 
+def _stopped(progress: Progress, now: datetime, expires_at: datetime | None) -> Finish | None:
+    if progress.cancelled:
+        return _end(progress, Status.CANCELLED, Reason.CANCELLED)
+    if progress.dropped:
+        return _end(progress, Status.CANCELLED, Reason.DROPPED)
+    if expires_at is not None and now >= expires_at:
+        return _end(progress, Status.EXPIRED, Reason.EXPIRED)
+    return None
+
+
+def _forward(plan: Plan, progress: Progress, hop: Hop, now: datetime) -> Step:
+    """Returns the step of a hop whose message nobody took yet."""
+    state = progress.hop(progress.current)
+    if state.held is not None:
+        return _after_hold(plan, progress, hop, state.held, now)
+    if state.last is None or state.resumed:
+        return _send(plan, hop, state)
+    return _after_attempt(plan, progress, hop, state.last, now)
+
+
 def _no_later_than(expires_at: datetime | None, step: Step) -> Step:
-    if isinstance(step, Wait) and expires_at is not None:
-        return replace(step, until=min(step.until, expires_at))
+    if isinstance(step, Wait | Park) and expires_at is not None:
+        return replace(step, until=min(step.until or expires_at, expires_at))
     return step
 
 
@@ -141,26 +88,68 @@ def _was_handed_over(state: HopProgress) -> bool:
 def _after_attempt(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     match last.outcome:
         case Outcome.STOPPED:
-            return _after_stop(plan, progress, last)
+            return _after_stop(plan, progress, hop, last, now)
         case Outcome.NOT_SENT:
             return _after_not_sent(plan, progress, hop, last, now)
         case Outcome.UNKNOWN:
             return _after_unknown(plan, progress, hop, last, now)
-        case Outcome.REFUSED | Outcome.ACCEPTED:  # what was accepted was handed over and never comes here
+        case Outcome.REFUSED if last.reason in ACCOUNT_TROUBLE:
+            return _in_trouble(plan, progress, hop, last.reason, now)
+        case Outcome.REFUSED | Outcome.ACCEPTED | Outcome.HELD:  # only a refusal comes here, see `_forward`
             return _give_up(plan, progress, last.reason or Reason.REJECTED)
         case _ as never:
             assert_never(never)
 
 
-def _send(plan: Plan, hop: Hop, state: HopProgress, *, possible_duplicate: bool = False) -> Send:
+def _send(plan: Plan, hop: Hop, state: HopProgress, *, account: int | None = None) -> Send:
+    """Returns the next attempt; after one in doubt, every further one may be a duplicate."""
     number = state.attempts + 1
+    used = state.account if account is None else account
     return Send(
-        hop=hop,
+        hop=_by_account(hop, used),
         number=number,
-        possible_duplicate=possible_duplicate,
+        possible_duplicate=state.doubtful,
         closes=not _waits(plan, hop),
-        awaits_doubt=_resends(plan, hop, number) or _goes_on(plan, hop),
+        awaits_doubt=_resends(plan, hop, number - state.spent) or _goes_on(plan, hop),
+        account=used,
+        reserved_for=state.reserved_for if used == state.account else None,
     )
+
+
+def _by_account(hop: Hop, account: int) -> Hop:
+    if account == 0:
+        return hop
+    alternate = hop.alternates[account - 1]
+    return replace(hop, provider=alternate.provider, account_id=alternate.account_id)
+
+
+def _untroubled(hop: Hop, state: HopProgress) -> int | None:
+    """Returns the next account that had no trouble yet."""
+    others = (place for place in range(len(hop.alternates) + 1) if place != state.account)
+    return next((place for place in others if place not in state.troubled), None)
+
+
+def _after_hold(plan: Plan, progress: Progress, hop: Hop, held: Delivered, now: datetime) -> Step:
+    if held.until is None:
+        return _in_trouble(plan, progress, hop, held.reason or Reason.PROVIDER_UNAVAILABLE, now)
+    if now < held.until:
+        return Wait(until=held.until, reason=held.reason or Reason.RATE_LIMITED, hop=hop)
+    return _send(plan, hop, progress.hop(progress.current))
+
+
+def _in_trouble(plan: Plan, progress: Progress, hop: Hop, reason: Reason, now: datetime) -> Step:
+    """Returns the step after an account could not do it: another account, else another channel, else wait for help."""
+    state = progress.hop(progress.current)
+    account = _untroubled(hop, state)
+    if account is not None:
+        return _send(plan, hop, state, account=account)
+    if hop.index + 1 == len(plan.hops):
+        return Park(reason=reason, hop=hop)
+    if reason not in _PASSES:
+        return NextHop(reason=reason, hop=hop)
+    patience = timedelta(seconds=OUTAGE_PATIENCE if hop.within is None else hop.within)
+    until = (state.trouble_since or now) + patience
+    return Park(reason=reason, hop=hop, until=until) if now < until else NextHop(reason=reason, hop=hop)
 
 
 def _resends(plan: Plan, hop: Hop, attempts: int) -> bool:
@@ -213,34 +202,41 @@ def _follow_up(plan: Plan, hop: Hop, state: HopProgress, now: datetime) -> Step 
     return Send(hop=hop, number=state.follow_up_attempts + 1, part=1, closes=not _waits(plan, hop))
 
 
-def _after_stop(plan: Plan, progress: Progress, last: Delivered) -> Step:
+def _after_stop(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     if last.reason is Reason.CANCELLED:
         return _end(progress, Status.CANCELLED, Reason.CANCELLED)
     if last.reason is Reason.EXPIRED:
         return _end(progress, Status.EXPIRED, Reason.EXPIRED)
+    if last.reason in ACCOUNT_TROUBLE:
+        return _in_trouble(plan, progress, hop, last.reason, now)
     return _give_up(plan, progress, last.reason or Reason.REJECTED)
 
 
 def _after_not_sent(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     state = progress.hop(progress.current)
-    if state.attempts >= hop.max_attempts:
+    made = state.attempts - state.spent
+    if made >= hop.max_attempts:
         return _give_up(plan, progress, Reason.ATTEMPTS_EXHAUSTED)
-    due = last.at + backoff(last.message_id or "", state.attempts, last.retry_after)
+    other = _untroubled(hop, state) if last.reason in ACCOUNT_TROUBLE else None
+    if other is not None:
+        return _send(plan, hop, state, account=other)
+    due = last.at + backoff(last.message_id or "", made, last.retry_after)
     if now < due:
         return Wait(until=due, reason=Reason.RETRY_LATER, hop=hop)
-    return _send(plan, hop, state, possible_duplicate=state.doubtful)
+    turn = (state.account + 1) % (len(hop.alternates) + 1) if last.reason in ACCOUNT_TROUBLE else None
+    return _send(plan, hop, state, account=turn)
 
 
 def _after_unknown(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     state = progress.hop(progress.current)
-    resend = _resends(plan, hop, state.attempts)
+    resend = _resends(plan, hop, state.attempts - state.spent)
     if not (resend or _goes_on(plan, hop)):
         return _give_up_in_doubt(progress)
     settled_by = last.at + timedelta(seconds=hop.quarantine)
     if now < settled_by:
         return Wait(until=settled_by, reason=Reason.OUTCOME_UNKNOWN, hop=hop)
     if resend:
-        return _send(plan, hop, state, possible_duplicate=True)
+        return _send(plan, hop, state)
     return NextHop(reason=Reason.OUTCOME_UNKNOWN, hop=hop)
 
 
@@ -279,8 +275,11 @@ def _best(progress: Progress) -> Status:
     return best
 
 
-def _end_without_hops(plan: Plan, progress: Progress) -> Finish:
-    if progress.cancelled:
-        return Finish(status=Status.CANCELLED, reason=Reason.CANCELLED)
+def _without_hops(plan: Plan, progress: Progress, now: datetime, expires_at: datetime | None) -> Step:
+    if (ended := _stopped(progress, now, expires_at)) is not None:
+        return ended
+    mendable = [skipped.reason for skipped in plan.skipped if skipped.reason in ACCOUNT_TROUBLE]
+    if mendable:
+        return Park(reason=mendable[0], until=expires_at)
     reason = plan.skipped[-1].reason if plan.skipped else Reason.NO_TEMPLATE_PART
     return Finish(status=Status.REJECTED, reason=reason)

@@ -1,5 +1,6 @@
 """One notification: plan it, send it, wait for its receipt where the plan has a choice left, fall back, end."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,24 +9,30 @@ from temporalio.common import SearchAttributeKey
 
 with workflow.unsafe.imports_passed_through():
     from activities.delivery import Delivery, DeliveryPage
+    from activities.parking import Parking
     from activities.records import Records
     from activities.resolution import Resolution, ResolutionPage
     from domain.notifications import (
         AttemptRecord,
-        Decision,
         Delivered,
         DeliveryOrder,
         Ending,
         NotificationInput,
-        Outcome,
+        ParkOrder,
         Plan,
     )
+    from domain.progress import Progress, renewed
     from domain.reasons import Reason
-    from domain.routing import Finish, NextHop, Progress, Send, Wait, decide
-    from domain.status import Status, advance
+    from domain.routing import decide
+    from domain.status import Status
+    from domain.steps import Finish, NextHop, Park, Send, Step, Wait
+    from workflows.notes import Notes
     from workflows.options import DATABASE_TIMEOUT, DELIVERY_TIMEOUT, PATIENT
 
 STATUS = SearchAttributeKey.for_keyword("CarillonStatus")
+
+# What a message's receipts can end; the other waits are for a turn.
+_AWAITED = frozenset({Reason.NOT_CONFIRMED_IN_TIME, Reason.OUTCOME_UNKNOWN})
 
 
 @workflow.defn(name="notification")
@@ -35,10 +42,11 @@ class NotificationWorkflow:
     @workflow.init
     def __init__(self, order: NotificationInput) -> None:
         self._order = order
+        self._plan = Plan(hops=())
         self._progress = Progress()
         self._heard = 0
-        self._decisions: list[Decision] = []
-        self._sequence = 0
+        self._resumptions = 0
+        self._notes = Notes()
         self._visible_status: str | None = None
         self._closed = False
 
@@ -46,9 +54,9 @@ class NotificationWorkflow:
     async def run(self, order: NotificationInput) -> str:  # noqa: ARG002 - the SDK gives it to `__init__` too
         """Returns the status that the notification ends with."""
         await self._until_due()
-        plan = await self._resolve()
-        while not isinstance(step := self._decide(plan), Finish):
-            await self._do(plan, step)
+        self._plan = await self._resolve("make the plan")
+        while not isinstance(step := self._decide(), Finish):
+            await self._do(step)
         return await self._end(step)
 
     @workflow.signal(name="receipt")
@@ -56,55 +64,80 @@ class NotificationWorkflow:
         """Takes a receipt's news about the message of a hop."""
         self._hear(hop, status)
 
+    @workflow.signal(name="settled")
+    def settled(self, hop: int, number: int) -> None:
+        """Takes a person's word that an attempt in doubt was not sent."""
+        self._progress = self._progress.settled(hop, number)
+        self._heard += 1
+
     @workflow.signal(name="cancel")
     def cancel(self) -> None:
         """Takes a cancellation; what the database says of it counts, this only wakes the workflow."""
         self._progress = replace(self._progress, cancelled=True)
         self._heard += 1
 
-    def _decide(self, plan: Plan) -> Send | Wait | NextHop | Finish:
-        return decide(plan, self._progress, workflow.now(), self._order.expires_at)
+    @workflow.signal(name="resume")
+    def resume(self) -> None:
+        """Takes the word that what it was parked for is mended."""
+        self._resumptions += 1
+
+    @workflow.signal(name="drop")
+    def drop(self) -> None:
+        """Takes the decision that it is not to be sent any more."""
+        self._progress = replace(self._progress, dropped=True)
+        self._heard += 1
+
+    def _decide(self) -> Step:
+        return decide(self._plan, self._progress, workflow.now(), self._order.expires_at)
 
     async def _until_due(self) -> None:
         due = self._order.send_at
         if due is None or due <= workflow.now():
             return
-        self._note("delayed", Reason.SCHEDULED, until=due)
-        self._show(Status.QUEUED, f"waits until {due.isoformat()}")
+        self._notes.add("delayed", Reason.SCHEDULED, until=due)
+        self._show(Status.QUEUED.value, f"waits until {due.isoformat()}")
         expires_at = self._order.expires_at
         await self._sleep_until(min(due, expires_at) if expires_at else due, until_heard=False)
 
-    async def _resolve(self) -> Plan:
+    async def _resolve(self, summary: str) -> Plan:
         page = ResolutionPage(tenant_id=self._order.tenant_id, notification_ids=(self._order.notification_id,))
         plans = await workflow.execute_local_activity_method(
             Resolution.resolve,
             page,
             start_to_close_timeout=DATABASE_TIMEOUT,
             retry_policy=PATIENT,
-            summary="make the plan",
+            summary=summary,
         )
         plan = plans[0]
         for skipped in plan.skipped:
-            self._note("skipped", skipped.reason, channel=skipped.channel.value)
+            self._notes.add("skipped", skipped.reason, channel=skipped.channel.value)
         return plan
 
-    async def _do(self, plan: Plan, step: Send | Wait | NextHop) -> None:
+    async def _do(self, step: Send | Wait | Park | NextHop) -> None:
         match step:
             case Send():
                 await self._send(step)
             case Wait():
                 await self._wait(step)
+            case Park():
+                await self._park(step)
             case NextHop():
-                following = plan.hops[step.hop.index + 1]
-                self._note("fallback", step.reason, hop=step.hop.index, channel=following.channel.value)
+                following = self._plan.hops[step.hop.index + 1]
+                self._notes.add("fallback", step.reason, hop=step.hop.index, channel=following.channel.value)
                 self._progress = replace(self._progress, current=step.hop.index + 1)
 
     async def _send(self, step: Send) -> None:
+        if step.part == 0 and step.account != self._progress.hop(step.hop.index).account:
+            self._notes.add("failover", Reason.FAILED_OVER, hop=step.hop.index, channel=step.hop.channel.value)
         delivered = await self._deliver(step)
         if delivered.unrecorded is not None:
             recorded = await self._record(delivered.unrecorded)
             delivered = replace(recorded, follow_up=delivered.follow_up)
-        self._remember(step, delivered)
+        index = step.hop.index
+        if step.part == 1:
+            self._progress = self._progress.follow_up(index, step.number, delivered)
+        else:
+            self._progress = self._progress.after(index, step.number, step.account, delivered)
         self._closed = delivered.closed
 
     async def _deliver(self, step: Send) -> Delivered:
@@ -117,7 +150,8 @@ class NotificationWorkflow:
             possible_duplicate=step.possible_duplicate,
             closes=step.closes,
             awaits_doubt=step.awaits_doubt,
-            decisions=self._take_decisions(),
+            reserved_for=step.reserved_for,
+            decisions=self._notes.take(),
         )
         results = await workflow.execute_local_activity_method(
             Delivery.deliver,
@@ -137,29 +171,64 @@ class NotificationWorkflow:
             summary="record what the database could not take",
         )
 
-    def _remember(self, step: Send, delivered: Delivered) -> None:
-        index = step.hop.index
-        state = self._progress.hop(index)
-        if step.part == 1:
-            changed = replace(state, follow_up=delivered, follow_up_attempts=step.number)
-        else:
-            changed = replace(
-                state,
-                attempts=step.number,
-                last=delivered,
-                status=advance(state.status, delivered.status),
-                doubtful=state.doubtful or delivered.outcome is Outcome.UNKNOWN,
-            )
-        self._progress = self._progress.with_hop(index, changed)
-
     async def _wait(self, step: Wait) -> None:
         state = self._progress.hop(step.hop.index)
-        if step.reason is Reason.RETRY_LATER:
-            self._note("retry", step.reason, hop=step.hop.index, until=step.until)
-        self._show(state.status, f"{step.reason.value} until {step.until.isoformat()}")
+        awaited = step.reason in _AWAITED
+        if not awaited:
+            kind = "retry" if step.reason is Reason.RETRY_LATER else "delayed"
+            self._notes.add(kind, step.reason, hop=step.hop.index, until=step.until)
+        self._show(state.status.value, f"{step.reason.value} until {step.until.isoformat()}")
         woken = await self._sleep_until(step.until)
-        if not woken and (step.reason is not Reason.RETRY_LATER or state.doubtful):
+        if not woken and (awaited or state.doubtful):
             await self._read_statuses()
+
+    async def _park(self, step: Park) -> None:
+        """Waits, with nothing attempted meanwhile, until somebody resumes or drops it, or its time is over."""
+        before = self._resumptions
+        self._notes.add("parked", step.reason, hop=step.hop.index if step.hop else None, until=step.until)
+        if not await self._write_parked(step):
+            self._progress = replace(self._progress, cancelled=True)
+            return
+        self._show("parked", step.reason.value)
+        await self._sleep_until(step.until, or_when=lambda: self._resumptions != before)
+        if self._resumptions != before:
+            self._notes.add("resumed", Reason.RESUMED, hop=step.hop.index if step.hop else None)
+            self._progress = self._progress.resumed()
+            self._plan = renewed(self._plan, await self._resolve("make the plan again"))
+        if not isinstance(self._decide(), Finish | Park):  # ending clears it too
+            await self._unpark()
+
+    async def _write_parked(self, step: Park) -> bool:
+        order = ParkOrder(
+            tenant_id=self._order.tenant_id,
+            notification_id=self._order.notification_id,
+            cause=step.reason,
+            account_id=self._account_of(step),
+            decisions=self._notes.take(),
+        )
+        return await workflow.execute_local_activity_method(
+            Parking.park,
+            order,
+            start_to_close_timeout=DATABASE_TIMEOUT,
+            retry_policy=PATIENT,
+            summary=f"park: {step.reason.value}",
+        )
+
+    def _account_of(self, step: Park) -> str | None:
+        if step.hop is None:
+            return None
+        account = self._progress.hop(step.hop.index).account
+        return step.hop.alternates[account - 1].account_id if account else step.hop.account_id
+
+    async def _unpark(self) -> None:
+        await workflow.execute_local_activity_method(
+            Parking.unpark,
+            args=[self._order.tenant_id, self._order.notification_id, self._notes.take()],
+            start_to_close_timeout=DATABASE_TIMEOUT,
+            retry_policy=PATIENT,
+            summary="go on",
+        )
+        self._show(Status.QUEUED.value, "goes on")
 
     async def _read_statuses(self) -> None:
         """Reads where the messages stand: a signal that got lost costs time, never truth."""
@@ -182,7 +251,7 @@ class NotificationWorkflow:
                 notification_id=self._order.notification_id,
                 status=step.status,
                 reason=step.reason,
-                decisions=self._take_decisions(),
+                decisions=self._notes.take(),
             )
             status = await workflow.execute_local_activity_method(
                 Records.end,
@@ -192,46 +261,30 @@ class NotificationWorkflow:
                 summary=f"end as {step.status.value}",
             )
         if self._visible_status is not None:
-            self._show(status, "ended")
+            self._show(status.value, "ended")
         return status.value
 
     def _hear(self, hop: int, status: Status) -> None:
-        state = self._progress.hop(hop)
-        self._progress = self._progress.with_hop(hop, replace(state, status=advance(state.status, status)))
+        self._progress = self._progress.heard(hop, status)
         self._heard += 1
 
-    async def _sleep_until(self, until: datetime, *, until_heard: bool = True) -> bool:
+    async def _sleep_until(
+        self, until: datetime | None, *, until_heard: bool = True, or_when: Callable[[], bool] = lambda: False
+    ) -> bool:
         """Sleeps, and tells whether something was heard before the time was over."""
-        pause = max(until - workflow.now(), timedelta(0))
+        pause = None if until is None else max(until - workflow.now(), timedelta(0))
         before = self._heard
         try:
             await workflow.wait_condition(
-                lambda: self._progress.cancelled or (until_heard and self._heard != before), timeout=pause
+                lambda: self._progress.cancelled or or_when() or (until_heard and self._heard != before), timeout=pause
             )
         except TimeoutError:
             return False
         return True
 
-    def _note(
-        self,
-        kind: str,
-        reason: Reason,
-        *,
-        hop: int | None = None,
-        until: datetime | None = None,
-        channel: str | None = None,
-    ) -> None:
-        self._sequence += 1
-        noted = Decision(sequence=self._sequence, kind=kind, reason=reason, hop=hop, until=until, channel=channel)
-        self._decisions.append(noted)
-
-    def _take_decisions(self) -> tuple[Decision, ...]:
-        taken, self._decisions = tuple(self._decisions), []
-        return taken
-
-    def _show(self, status: Status, details: str) -> None:
+    def _show(self, status: str, details: str) -> None:
         """Makes a waiting notification readable in the Temporal UI; one that never waits costs nothing."""
         workflow.set_current_details(details)
-        if self._visible_status != status.value:
-            self._visible_status = status.value
-            workflow.upsert_search_attributes([STATUS.value_set(status.value)])
+        if self._visible_status != status:
+            self._visible_status = status
+            workflow.upsert_search_attributes([STATUS.value_set(status)])

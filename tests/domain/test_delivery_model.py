@@ -1,4 +1,5 @@
-"""The delivery protocol, explored exhaustively: three attempts, two crashes, lost answers, lost and late receipts.
+"""The delivery protocol, explored exhaustively: three attempts, two crashes, lost answers, lost and late receipts,
+trouble of the account that parks, and resumption.
 
 The decisions are the product's own (`domain.routing`, `domain.status`); claim, send and record are modelled as the
 small steps between which a process can die. Limits of the model: one hop, one message, and no process that is paused
@@ -13,15 +14,17 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.notifications import Delivered, Hop, OnUnknown, Outcome, Plan
+from domain.progress import Progress, after_outcome
+from domain.reasons import Reason
 from domain.recipients import Channel
-from domain.routing import Finish, HopProgress, NextHop, Progress, Send, Wait, decide
+from domain.routing import decide
 from domain.status import Status, advance, after_attempt
+from domain.steps import Finish, NextHop, Park, Send, Wait
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 HOP = Hop(
     index=0, channel=Channel.WHATSAPP, provider="meta", account_id="a", address_id=None, locale="en", max_attempts=3
 )
-STATUSES = {Outcome.ACCEPTED: Status.ACCEPTED, Outcome.REFUSED: Status.REJECTED, Outcome.UNKNOWN: Status.UNKNOWN}
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,19 @@ class World:
     progress: Progress = field(default_factory=Progress)
     clock: datetime = START
     crashes: int = 2
+    resumptions: int = 0
     ended: Status | None = None
 
 
-Answer = tuple[Outcome, bool]  # how the attempt looks to us, and whether the provider took it
+# How the attempt looks to us, whether the provider took it, and whether the account itself is the trouble.
+Answer = tuple[Outcome, bool, Reason | None]
 ANSWERS: tuple[Answer, ...] = (
-    (Outcome.ACCEPTED, True),
-    (Outcome.UNKNOWN, True),  # accepted, and the answer got lost
-    (Outcome.UNKNOWN, False),  # the connection broke before the provider acted
-    (Outcome.NOT_SENT, False),
-    (Outcome.REFUSED, False),
+    (Outcome.ACCEPTED, True, None),
+    (Outcome.UNKNOWN, True, None),  # accepted, and the answer got lost
+    (Outcome.UNKNOWN, False, None),  # the connection broke before the provider acted
+    (Outcome.NOT_SENT, False, None),
+    (Outcome.REFUSED, False, None),
+    (Outcome.REFUSED, False, Reason.MISCONFIGURED),  # it parks
 )
 
 
@@ -67,6 +73,10 @@ def moves(world: World, plan: Plan, send: "Sender") -> Iterator[World]:
             yield _hear(later, world.status)
         case Send():
             yield from send(world, step)
+        case Park():
+            if world.resumptions:
+                yield replace(world, progress=world.progress.resumed(), resumptions=world.resumptions - 1)
+            yield replace(world, progress=replace(world.progress, dropped=True))
         case NextHop():
             pytest.fail("a plan of one hop has no next one")
 
@@ -76,27 +86,30 @@ def claim_send_record(world: World, step: Send) -> Iterator[World]:
     index = step.number - 1
     if index < len(world.attempts):
         found = world.attempts[index] or Outcome.UNKNOWN
-        yield _recorded(world, step, found)
+        yield _recorded(world, step, found, None)
+        if found is Outcome.REFUSED:
+            yield _recorded(world, step, found, Reason.MISCONFIGURED)
         return
     flagged = world.flagged | {step.number} if step.possible_duplicate else world.flagged
     claimed = replace(world, attempts=(*world.attempts, None), flagged=flagged)
     if world.crashes:
         yield replace(claimed, crashes=world.crashes - 1)
-    for outcome, taken in ANSWERS:
+    yield replace(claimed, attempts=world.attempts, progress=_held(world, step))
+    for outcome, taken, trouble in ANSWERS:
         sent = _provider_takes(claimed, step.number) if taken else claimed
         if world.crashes:
             yield replace(sent, crashes=world.crashes - 1)
-        yield _recorded(sent, step, outcome)
+        yield _recorded(sent, step, outcome, trouble)
 
 
 def send_then_record(world: World, step: Send) -> Iterator[World]:
     """What many systems do: send first, write afterwards, and try again whenever the answer was not a yes."""
-    for outcome, taken in ANSWERS:
+    for outcome, taken, trouble in ANSWERS:
         sent = _provider_takes(world, step.number) if taken else world
         if world.crashes:
             yield replace(sent, crashes=world.crashes - 1)
         seen = Outcome.NOT_SENT if outcome is Outcome.UNKNOWN else outcome
-        yield _recorded(replace(sent, attempts=(*world.attempts, None)), step, seen)
+        yield _recorded(replace(sent, attempts=(*world.attempts, None)), step, seen, trouble)
 
 
 Sender = Callable[[World, Send], Iterator[World]]
@@ -106,21 +119,26 @@ def _provider_takes(world: World, number: int) -> World:
     return replace(world, accepted=(*world.accepted, number), receipts=world.receipts | {number})
 
 
-def _recorded(world: World, step: Send, outcome: Outcome) -> World:
+def _held(world: World, step: Send) -> Progress:
+    """The order was not attempted: the account has trouble, or everybody is before it."""
+    told = Delivered(outcome=Outcome.HELD, status=Status.QUEUED, at=world.clock, reason=Reason.PROVIDER_UNAVAILABLE)
+    return world.progress.after(0, step.number, step.account, told)
+
+
+def _recorded(world: World, step: Send, outcome: Outcome, trouble: Reason | None) -> World:
     """Writes an outcome; what a receipt proved meanwhile is never taken back."""
     index = min(step.number, len(world.attempts)) - 1
     settled = Outcome.ACCEPTED if world.attempts[index] is Outcome.ACCEPTED else outcome
     attempts = (*world.attempts[:index], settled, *world.attempts[index + 1 :])
-    status = after_attempt(world.status, STATUSES.get(settled, Status.QUEUED))
-    state = world.progress.hop(0)
-    told = Delivered(outcome=settled, status=status, at=world.clock)
-    heard = HopProgress(
-        attempts=step.number,
-        last=told,
-        status=advance(state.status, status),
-        doubtful=state.doubtful or settled is Outcome.UNKNOWN,
+    news = after_outcome(settled, trouble)
+    status = after_attempt(world.status, news)
+    told = Delivered(outcome=settled, status=status, at=world.clock, reason=trouble)
+    return replace(
+        world,
+        attempts=attempts,
+        status=status,
+        progress=world.progress.after(0, step.number, step.account, told),
     )
-    return replace(world, attempts=attempts, status=status, progress=world.progress.with_hop(0, heard))
 
 
 def _receive(world: World, number: int, *, heard: bool) -> World:
@@ -134,13 +152,12 @@ def _receive(world: World, number: int, *, heard: bool) -> World:
 
 
 def _hear(world: World, status: Status) -> World:
-    state = world.progress.hop(0)
-    return replace(world, progress=world.progress.with_hop(0, replace(state, status=advance(state.status, status))))
+    return replace(world, progress=world.progress.heard(0, status))
 
 
-def explore(plan: Plan, send: Sender) -> set[World]:
+def explore(plan: Plan, send: Sender, start: World | None = None) -> set[World]:
     """Returns every world that can be reached."""
-    seen, pending = set[World](), [World()]
+    seen, pending = set[World](), [start or World()]
     while pending:
         world = pending.pop()
         if world not in seen:
@@ -175,6 +192,15 @@ def test_the_protocol_keeps_its_promises_in_every_reachable_world(policy: OnUnkn
     assert any(world.ended is Status.UNKNOWN for world in worlds)
     assert any(world.ended is Status.FAILED for world in worlds)
     assert {len(world.attempts) for world in worlds} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("policy", OnUnknown)
+def test_parking_and_resuming_keep_the_promises_too(policy: OnUnknown) -> None:
+    plan = Plan(hops=(replace(HOP, max_attempts=2),), on_unknown=policy)
+    worlds = explore(plan, claim_send_record, World(resumptions=1, crashes=1))
+    assert complaints(worlds, plan) == []
+    assert any(world.ended is Status.CANCELLED for world in worlds), "somebody drops one"
+    assert any(world.resumptions == 0 and world.ended is Status.ACCEPTED for world in worlds), "or resumes it"
 
 
 def test_preferring_a_duplicate_can_duplicate_and_says_so() -> None:

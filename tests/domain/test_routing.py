@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.notifications import Delivered, Hop, OnUnknown, Outcome, Plan, SkippedHop
+from domain.progress import HopProgress, Progress
 from domain.reasons import Reason
 from domain.recipients import Channel
-from domain.routing import FOLLOW_UP_ATTEMPTS, Finish, HopProgress, NextHop, Progress, Send, Wait, backoff, decide
+from domain.routing import FOLLOW_UP_ATTEMPTS, backoff, decide
 from domain.status import Status
+from domain.steps import Finish, NextHop, Send, Wait
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 WHATSAPP = Hop(index=0, channel=Channel.WHATSAPP, provider="meta", account_id="a", address_id=None, locale="en")

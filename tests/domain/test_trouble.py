@@ -1,0 +1,215 @@
+"""What comes next when an account has trouble, a limit says later, or a person settles a doubt."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.notifications import Alternate, Delivered, Hop, OnUnknown, Outcome, Plan, SkippedHop
+from domain.progress import HopProgress, Progress, after_outcome, renewed
+from domain.reasons import Reason
+from domain.recipients import Channel
+from domain.routing import OUTAGE_PATIENCE, backoff, decide
+from domain.status import Status
+from domain.steps import Finish, NextHop, Park, Send, Step, Wait
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=40)
+FIRST = Hop(index=0, channel=Channel.WHATSAPP, provider="meta", account_id="a", address_id=None, locale="en")
+PAIR = replace(FIRST, alternates=(Alternate(provider="other", account_id="b"),))
+SECOND = replace(PAIR, provider="other", account_id="b")
+EMAIL = replace(FIRST, index=1, channel=Channel.EMAIL, provider="smtp", account_id="c")
+ONE = Plan(hops=(FIRST,))
+TWO_ACCOUNTS = Plan(hops=(PAIR,))
+TWO_HOPS = Plan(hops=(FIRST, EMAIL))
+SUSPENDED = SkippedHop(channel=Channel.EMAIL, reason=Reason.ACCOUNT_SUSPENDED)
+PATIENCE = timedelta(seconds=OUTAGE_PATIENCE)
+
+
+def told(outcome: Outcome, reason: Reason | None = None, *, until: datetime | None = None) -> Delivered:
+    return Delivered(outcome=outcome, status=Status.QUEUED, at=NOW, reason=reason, until=until)
+
+
+def after(*answers: Delivered, account: int = 0) -> Progress:
+    progress, number = Progress(), 0
+    for place, answer in enumerate(answers):
+        number += answer.outcome is not Outcome.HELD or not number
+        progress = progress.after(0, number, place if account else 0, answer)
+    return progress
+
+
+REFUSED = told(Outcome.REFUSED, Reason.MISCONFIGURED)
+OUTAGE = told(Outcome.HELD, Reason.PROVIDER_UNAVAILABLE)
+AWAY = told(Outcome.NOT_SENT, Reason.UNAVAILABLE)
+UNSENT = told(Outcome.NOT_SENT, Reason.THROTTLED)
+LIMITED = told(Outcome.HELD, Reason.RATE_LIMITED, until=LATER)
+BUSY = told(Outcome.HELD, Reason.ACCOUNT_BUSY, until=LATER)
+STOPPED = told(Outcome.STOPPED, Reason.ACCOUNT_SUSPENDED)
+
+
+@pytest.mark.parametrize(
+    ("plan", "progress", "step"),
+    [
+        pytest.param(ONE, after(REFUSED), Park(reason=Reason.MISCONFIGURED, hop=FIRST), id="credentials: park"),
+        pytest.param(ONE, after(STOPPED), Park(reason=Reason.ACCOUNT_SUSPENDED, hop=FIRST), id="suspended: park"),
+        pytest.param(ONE, after(OUTAGE), Park(reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST), id="outage: park"),
+        pytest.param(
+            ONE,
+            after(told(Outcome.HELD)),
+            Park(reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST),
+            id="held without a word: park",
+        ),
+        pytest.param(
+            TWO_ACCOUNTS, after(REFUSED), Send(hop=SECOND, number=2, account=1), id="credentials: the other account"
+        ),
+        pytest.param(
+            TWO_ACCOUNTS, after(OUTAGE), Send(hop=SECOND, number=1, account=1), id="outage: the other account, same try"
+        ),
+        pytest.param(
+            TWO_ACCOUNTS,
+            after(AWAY),
+            Send(hop=SECOND, number=2, account=1),
+            id="not reached: the other one at once",
+        ),
+        pytest.param(
+            TWO_ACCOUNTS,
+            after(UNSENT),
+            Wait(until=NOW + backoff("", 1, None), reason=Reason.RETRY_LATER, hop=PAIR),
+            id="throttled: the same account later",
+        ),
+        pytest.param(
+            TWO_ACCOUNTS,
+            after(REFUSED, OUTAGE, account=1),
+            Park(reason=Reason.PROVIDER_UNAVAILABLE, hop=PAIR),
+            id="both in trouble: park",
+        ),
+        pytest.param(
+            TWO_HOPS, after(REFUSED), NextHop(reason=Reason.MISCONFIGURED, hop=FIRST), id="credentials: next channel"
+        ),
+        pytest.param(
+            TWO_HOPS,
+            after(OUTAGE),
+            Park(reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST, until=NOW + PATIENCE),
+            id="outage: wait a while before the next channel",
+        ),
+        pytest.param(
+            Plan(hops=(replace(FIRST, within=60.0), EMAIL)),
+            after(OUTAGE),
+            Park(
+                reason=Reason.PROVIDER_UNAVAILABLE, hop=replace(FIRST, within=60.0), until=NOW + timedelta(seconds=60)
+            ),
+            id="outage: as long as the plan says",
+        ),
+        pytest.param(ONE, after(LIMITED), Wait(until=LATER, reason=Reason.RATE_LIMITED, hop=FIRST), id="a limit: wait"),
+        pytest.param(ONE, after(BUSY), Wait(until=LATER, reason=Reason.ACCOUNT_BUSY, hop=FIRST), id="busy: wait"),
+        pytest.param(
+            ONE,
+            after(told(Outcome.HELD, until=LATER)),
+            Wait(until=LATER, reason=Reason.RATE_LIMITED, hop=FIRST),
+            id="held without a word: wait",
+        ),
+        pytest.param(
+            ONE, after(REFUSED).resumed(), Send(hop=FIRST, number=2), id="resumed: a refusal is not the last word"
+        ),
+        pytest.param(ONE, after(OUTAGE).resumed(), Send(hop=FIRST, number=1), id="resumed before any attempt"),
+        pytest.param(
+            ONE,
+            replace(after(OUTAGE), dropped=True),
+            Finish(status=Status.CANCELLED, reason=Reason.DROPPED),
+            id="dropped",
+        ),
+        pytest.param(
+            Plan(hops=(), skipped=(SUSPENDED,)),
+            Progress(),
+            Park(reason=Reason.ACCOUNT_SUSPENDED),
+            id="no account: park",
+        ),
+        pytest.param(
+            Plan(hops=(), skipped=(SUSPENDED,)),
+            Progress(cancelled=True),
+            Finish(status=Status.CANCELLED, reason=Reason.CANCELLED),
+            id="cancelled without a plan",
+        ),
+    ],
+)
+def test_the_next_step_in_trouble(plan: Plan, progress: Progress, step: Step) -> None:
+    assert decide(plan, progress, NOW) == step
+
+
+def test_a_reserved_instant_goes_with_the_next_attempt() -> None:
+    assert decide(ONE, after(LIMITED), LATER) == Send(hop=FIRST, number=1, reserved_for=LATER)
+    assert decide(ONE, after(BUSY), LATER) == Send(hop=FIRST, number=1)
+    busy_meanwhile = after(LIMITED).after(0, 1, 0, BUSY)
+    assert busy_meanwhile.hop(0).reserved_for == LATER
+    assert after(LIMITED).after(0, 1, 0, AWAY).hop(0).reserved_for is None
+
+
+def test_an_outage_beyond_patience_gives_the_next_channel_its_turn() -> None:
+    step = decide(TWO_HOPS, after(OUTAGE), NOW + PATIENCE)
+    assert step == NextHop(reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST)
+
+
+def test_a_parked_one_expires() -> None:
+    expires_at = NOW + timedelta(seconds=5)
+    assert decide(ONE, after(OUTAGE), NOW, expires_at) == Park(
+        reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST, until=expires_at
+    )
+    assert decide(ONE, after(OUTAGE), expires_at, expires_at) == Finish(status=Status.EXPIRED, reason=Reason.EXPIRED)
+
+
+def test_accounts_take_turns_when_all_were_not_reached() -> None:
+    both = after(AWAY, AWAY, account=1)
+    due = NOW + backoff("", 2, None)
+    assert decide(TWO_ACCOUNTS, both, NOW) == Wait(until=due, reason=Reason.RETRY_LATER, hop=PAIR)
+    assert decide(TWO_ACCOUNTS, both, due) == Send(hop=PAIR, number=3, account=0)
+
+
+def test_attempts_before_a_resumption_do_not_count() -> None:
+    tired = Progress().with_hop(0, HopProgress(attempts=8, last=UNSENT))
+    assert decide(ONE, tired, NOW) == Finish(status=Status.FAILED, reason=Reason.ATTEMPTS_EXHAUSTED)
+    again = tired.resumed().after(0, 9, 0, UNSENT)
+    assert decide(ONE, again, NOW) == Wait(until=NOW + backoff("", 1, None), reason=Reason.RETRY_LATER, hop=FIRST)
+
+
+def test_trouble_of_the_account_leaves_the_message_where_it_was() -> None:
+    parked = after(REFUSED).resumed()
+    accepted = replace(told(Outcome.ACCEPTED), status=Status.ACCEPTED)
+    assert decide(ONE, parked.after(0, 2, 0, accepted), NOW) == Finish(status=Status.ACCEPTED)
+
+
+def test_a_doubt_that_a_person_settles_is_tried_again() -> None:
+    doubt = replace(told(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN), status=Status.UNKNOWN)
+    plan = Plan(hops=(FIRST,), on_unknown=OnUnknown.PREFER_DUPLICATE)
+    settled = after(doubt).settled(0, 1)
+    assert decide(plan, settled, LATER) == Send(hop=FIRST, number=2, awaits_doubt=True)
+    assert after(doubt).settled(0, 2) == after(doubt), "another attempt"
+    assert after(AWAY).settled(0, 1) == after(AWAY), "not in doubt"
+    assert Progress().settled(0, 1) == Progress(), "nothing tried"
+    sent = after(doubt).heard(0, Status.SENT).settled(0, 1)
+    assert decide(plan, sent, NOW) == Finish(status=Status.SENT), "evidence beats opinion"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "status"),
+    [
+        pytest.param(Outcome.ACCEPTED, None, Status.ACCEPTED, id="accepted"),
+        pytest.param(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, Status.UNKNOWN, id="doubt"),
+        pytest.param(Outcome.NOT_SENT, Reason.UNAVAILABLE, Status.QUEUED, id="not sent"),
+        pytest.param(Outcome.REFUSED, Reason.INVALID_ADDRESS, Status.REJECTED, id="refused for its own sake"),
+        pytest.param(Outcome.REFUSED, Reason.MISCONFIGURED, Status.QUEUED, id="refused for the account's sake"),
+    ],
+)
+def test_what_an_outcome_says_about_its_message(outcome: Outcome, reason: Reason | None, status: Status) -> None:
+    assert after_outcome(outcome, reason) is status
+
+
+def test_the_image_that_follows_is_remembered_apart() -> None:
+    state = after(UNSENT).follow_up(0, 1, AWAY).hop(0)
+    assert (state.follow_up, state.follow_up_attempts, state.last) == (AWAY, 1, UNSENT)
+
+
+def test_a_plan_is_renewed_with_the_accounts_of_today() -> None:
+    fresh = Plan(hops=(replace(SECOND, index=0),))
+    assert renewed(ONE, fresh).hops == (replace(SECOND, index=0),)
+    assert renewed(TWO_HOPS, fresh).hops == (replace(SECOND, index=0), EMAIL)
+    assert renewed(Plan(hops=()), fresh) is fresh

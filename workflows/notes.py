@@ -1,0 +1,37 @@
+"""What a workflow decided and nobody wrote down yet; it travels with the next order, so that it costs no step."""
+
+from datetime import datetime
+
+from domain.notifications import Decision
+from domain.reasons import Reason
+
+
+class Notes:
+    """Numbers decisions, so that each is recorded once, and collects them for the next transaction."""
+
+    def __init__(self) -> None:
+        self._decisions: list[Decision] = []
+        self._sequence = 0
+        self._last: tuple[str, Reason, int | None] | None = None
+
+    def add(
+        self,
+        kind: str,
+        reason: Reason,
+        *,
+        hop: int | None = None,
+        until: datetime | None = None,
+        channel: str | None = None,
+    ) -> None:
+        """Notes a decision; the same one twice in a row is one delay, said once."""
+        if kind == "delayed" and self._last == (kind, reason, hop):
+            return
+        self._last = (kind, reason, hop)
+        self._sequence += 1
+        noted = Decision(sequence=self._sequence, kind=kind, reason=reason, hop=hop, until=until, channel=channel)
+        self._decisions.append(noted)
+
+    def take(self) -> tuple[Decision, ...]:
+        """Returns what was noted since the last time."""
+        taken, self._decisions = tuple(self._decisions), []
+        return taken
