@@ -3,11 +3,27 @@
 import hashlib
 import json
 from typing import Any
+from uuid import UUID
 
 
 def notification_workflow(notification_id: str) -> str:
     """Returns the workflow id of a notification."""
     return f"notification/{notification_id}"
+
+
+def outage_workflow(circuit_id: str, episode: int) -> str:
+    """Returns the workflow id that owns one opening of a circuit."""
+    return f"outage/{circuit_id}/{episode}"
+
+
+def account_subject(account_id: UUID | str) -> str:
+    """Returns what the circuit of an account is about."""
+    return f"account/{account_id}"
+
+
+def template_subject(account_id: UUID | str, template_version_id: UUID | str, locale: str) -> str:
+    """Returns what the circuit of a template's part at one account is about."""
+    return f"template/{account_id}/{template_version_id}/{locale}"
 
 
 def start_of(workflow_id: str) -> str:
