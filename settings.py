@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     line_bound: int = Field(default=100_000, ge=1)
     worker_metrics_port: int = 9464
     sandboxed_workflows: bool = False
+    # Seconds between two runs of housekeeping.
+    housekeeping_seconds: int = Field(default=30, ge=1, le=3600)
     # Hosts that an account's base URL may name besides the provider's own (stand-ins, proxies).
     provider_hosts: str = ""
     home: Path | None = None

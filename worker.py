@@ -15,6 +15,7 @@ from activities.accounts import AccountProviders
 from activities.attachments import Attachments
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.housekeeping import Housekeeping
 from activities.parking import Parking
 from activities.reconciliation import Reconciliation
 from activities.records import Records
@@ -27,12 +28,14 @@ from providers.transport import Transport
 from sealing import KeyRing
 from settings import Settings
 from telemetry import configure_logging, serve_metrics
+from workflows import schedules
 from workflows.client import connect
+from workflows.housekeeping import HousekeepingWorkflow
 from workflows.notification import NotificationWorkflow
 
 log = structlog.get_logger(__name__)
 
-WORKFLOWS = [NotificationWorkflow]
+WORKFLOWS = [NotificationWorkflow, HousekeepingWorkflow]
 # Above the 8 seconds that one provider call may take, so that a graceful stop leaves no doubt behind.
 _GRACE = timedelta(seconds=15)
 
@@ -68,6 +71,7 @@ async def compose(
                 records.statuses,
                 parking.park,
                 parking.unpark,
+                Housekeeping(database).expire,
             ],
             workflow_runner=runner,
             max_cached_workflows=max_cached_workflows,
@@ -98,7 +102,16 @@ async def run(settings: Settings) -> None:
     )
     async with metrics, composed as worker:
         log.info("worker.started", task_queue=settings.task_queue)
-        await _until_stopped(stop, worker, dispatcher.run(), Reconciliation(database).run())
+        housekeeping = schedules.housekeeping(
+            settings.task_queue, every=timedelta(seconds=settings.housekeeping_seconds)
+        )
+        await _until_stopped(
+            stop,
+            worker,
+            dispatcher.run(),
+            Reconciliation(database).run(),
+            schedules.keep(client, schedules.HOUSEKEEPING, housekeeping),
+        )
     await database.close()
     log.info("worker.stopped")
 

@@ -18,3 +18,6 @@ PATIENT = RetryPolicy(
     backoff_coefficient=2.0,
     maximum_interval=timedelta(minutes=1),
 )
+
+# What is done again in half a minute anyway is not tried for long.
+BRIEF = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_attempts=3)
