@@ -1,129 +1,28 @@
 """The workflow of a notification on a real Temporal server, with scripted activities under the real wire names."""
 
-import asyncio
-import os
-import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
-from temporalio.worker import Worker
+from temporalio.client import Client
 
-from activities.delivery import DeliveryPage
-from activities.resolution import ResolutionPage
-from domain.notifications import (
-    AttemptRecord,
-    Delivered,
-    DeliveryOrder,
-    Ending,
-    Hop,
-    NotificationInput,
-    Outcome,
-    Plan,
-    SkippedHop,
-)
+from domain.notifications import AttemptRecord, Outcome, Plan, SkippedHop
 from domain.reasons import Reason
 from domain.recipients import Channel
 from domain.status import Status
-from workflows.notification import NotificationWorkflow
-
-WHATSAPP = Hop(index=0, channel=Channel.WHATSAPP, provider="meta", account_id="a", address_id=None, locale="en")
-AWAITED = replace(WHATSAPP, success=Status.DELIVERED, within=3600.0)
-HASTY = replace(WHATSAPP, success=Status.DELIVERED, within=0.3)
-EMAIL = replace(WHATSAPP, index=1, channel=Channel.EMAIL, provider="smtp")
-
-
-def told(outcome: Outcome, status: Status, reason: Reason | None = None) -> Delivered:
-    return Delivered(outcome=outcome, status=status, at=datetime.now(UTC), reason=reason, message_id="m")
-
-
-ACCEPTED = told(Outcome.ACCEPTED, Status.ACCEPTED)
-REFUSED = told(Outcome.REFUSED, Status.REJECTED, Reason.INVALID_ADDRESS)
-THROTTLED = replace(told(Outcome.NOT_SENT, Status.QUEUED, Reason.THROTTLED), retry_after=0.0)
-UNKNOWN = told(Outcome.UNKNOWN, Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)
-
-
-@dataclass
-class Script:
-    """The activities of one test: what they answer, and what they were asked."""
-
-    plan: Plan
-    answers: list[Delivered]
-    read: list[Status | None] = field(default_factory=list)
-    orders: list[DeliveryOrder] = field(default_factory=list)
-    endings: list[Ending] = field(default_factory=list)
-    recorded: list[AttemptRecord] = field(default_factory=list)
-
-    @activity.defn(name="resolution.resolve")
-    async def resolve(self, page: ResolutionPage) -> list[Plan]:
-        return [self.plan for _ in page.notification_ids]
-
-    @activity.defn(name="delivery.deliver")
-    async def deliver(self, page: DeliveryPage) -> list[Delivered]:
-        self.orders += page.orders
-        answer = self.answers.pop(0)
-        closed = answer.outcome is Outcome.ACCEPTED and page.orders[0].closes and not answer.follow_up
-        closed = closed and answer.unrecorded is None
-        return [replace(answer, at=datetime.now(UTC), closed=closed)]
-
-    @activity.defn(name="delivery.record")
-    async def record(self, record: AttemptRecord) -> Delivered:
-        self.recorded.append(record)
-        return replace(ACCEPTED, closed=record.closes)
-
-    @activity.defn(name="records.end")
-    async def end(self, ending: Ending) -> Status:
-        self.endings.append(ending)
-        return ending.status
-
-    @activity.defn(name="records.statuses")
-    async def statuses(self, tenant_id: str, notification_id: str) -> list[Status | None]:
-        return self.read
-
-
-@asynccontextmanager
-async def running(
-    client: Client, script: Script, *, cache: int = 100, **times: datetime | None
-) -> AsyncIterator[WorkflowHandle[NotificationWorkflow, str]]:
-    queue = f"test-{uuid.uuid4()}"
-    activities: Sequence[Callable[..., object]] = [
-        script.resolve, script.deliver, script.record, script.end, script.statuses,
-    ]  # fmt: skip
-    worker = Worker(
-        client,
-        task_queue=queue,
-        workflows=[NotificationWorkflow],
-        activities=activities,
-        max_cached_workflows=cache,
-        workflow_failure_exception_types=[Exception],
-    )
-    async with worker:
-        order = NotificationInput(tenant_id="t", notification_id="n", **times)
-        workflow_id = f"test/{uuid.uuid4()}"
-        handle = await client.start_workflow(NotificationWorkflow.run, order, id=workflow_id, task_queue=queue)
-        yield handle
-        if os.environ.get("CARILLON_RECORD_HISTORIES"):
-            await _record(handle)
-
-
-async def _record(handle: WorkflowHandle[NotificationWorkflow, str]) -> None:
-    """Keeps the history of a test's workflow for the replay tests of every later version."""
-    name = os.environ["PYTEST_CURRENT_TEST"].partition("::test_")[2].partition(" ")[0].partition("[")[0]
-    history = (await handle.fetch_history()).to_json()
-    target = Path(__file__).parent / "histories" / f"notification_{name}.json"
-    await asyncio.to_thread(target.write_text, history + "\n", "utf-8")
-
-
-async def ordered(script: Script, count: int) -> None:
-    """Waits until that many attempts were ordered."""
-    async with asyncio.timeout(20):
-        while len(script.orders) < count:
-            await asyncio.sleep(0.01)
+from tests.workflows.scripts import (
+    ACCEPTED,
+    AWAITED,
+    EMAIL,
+    HASTY,
+    REFUSED,
+    THROTTLED,
+    UNKNOWN,
+    WHATSAPP,
+    Script,
+    ordered,
+    running,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("cache", [100, 0], ids=["cached", "replayed at every task"])
