@@ -16,6 +16,11 @@ def outage_workflow(circuit_id: str, episode: int) -> str:
     return f"outage/{circuit_id}/{episode}"
 
 
+def operation_workflow(operation_id: str) -> str:
+    """Returns the workflow id of an operation over parked notifications."""
+    return f"operation/{operation_id}"
+
+
 def account_subject(account_id: UUID | str) -> str:
     """Returns what the circuit of an account is about."""
     return f"account/{account_id}"
