@@ -78,7 +78,7 @@ async def create(connection: AsyncConnection, tenant_id: UUID, new: NewAccount) 
 async def get(connection: AsyncConnection, tenant_id: UUID, account_id: UUID, *, lock: bool = False) -> Account | None:
     """Returns an account; `lock` keeps others from changing it in this transaction."""
     query = select(*_SHOWN).where(account.c.tenant_id == tenant_id, account.c.id == account_id)
-    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
+    row = (await connection.execute(query.with_for_update(key_share=True) if lock else query)).mappings().one_or_none()
     return Account(**row) if row else None
 
 
