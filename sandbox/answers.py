@@ -11,6 +11,8 @@ from sandbox.behaviour import Effect
 
 CONNECTION = "sandbox.connection"
 _PIECES = 10
+_PADDING = 1024
+_BETWEEN_PADDING = 0.05
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -62,15 +64,33 @@ async def spoiled(answer: Response, effect: Effect) -> Response:
         return Cut(head.encode() + content[: len(content) // 2])
     if effect.garbage_answer:
         return Response(b"\x1f\x8b<!-- not json \xff", 200, media_type="application/json")
+    return _paced(answer, content, effect)
+
+
+def _paced(answer: Response, content: bytes, effect: Effect) -> Response:
+    if effect.endless_answer:
+        return StreamingResponse(_without_end(content), answer.status_code, media_type="application/json")
+    if effect.drip_answer:
+        return _streamed(answer, _in_pieces(content, 1, effect.drip_answer))
     if effect.slow_answer:
-        headers = {name: value for name, value in answer.headers.items() if name != "content-type"}
-        media_type = answer.headers.get("content-type")
-        return StreamingResponse(_trickle(content, effect.slow_answer), answer.status_code, headers, media_type)
+        return _streamed(answer, _in_pieces(content, max(1, len(content) // _PIECES), effect.slow_answer / _PIECES))
     return answer
 
 
-async def _trickle(content: bytes, seconds: float) -> AsyncIterator[bytes]:
-    size = max(1, len(content) // _PIECES)
+def _streamed(answer: Response, pieces: AsyncIterator[bytes]) -> Response:
+    headers = {name: value for name, value in answer.headers.items() if name != "content-type"}
+    return StreamingResponse(pieces, answer.status_code, headers, answer.headers.get("content-type"))
+
+
+async def _in_pieces(content: bytes, size: int, pause: float) -> AsyncIterator[bytes]:
     for start in range(0, len(content), size):
         yield content[start : start + size]
-        await asyncio.sleep(seconds / _PIECES)
+        await asyncio.sleep(pause)
+
+
+async def _without_end(content: bytes) -> AsyncIterator[bytes]:
+    """Yields the answer up to its last byte, and then the white space that JSON allows before it."""
+    yield content[:-1]
+    while True:
+        yield b" " * _PADDING
+        await asyncio.sleep(_BETWEEN_PADDING)

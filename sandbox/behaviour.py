@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 SmtpReply = Annotated[str, Field(pattern=r"^[2345]\d\d [\x20-\x7e]+$")]
 Milestone = Literal["nothing", "sent", "delivered", "read"]
+_MONTH = 31 * 24 * 3600
 
 
 class _Strict(BaseModel):
@@ -49,6 +50,8 @@ class Effect(_Strict):
     delay_journal: Seconds = 0
     delay_answer: Seconds = 0
     slow_answer: Seconds = 0
+    drip_answer: Seconds = 0
+    endless_answer: bool = False
     lose_request: bool = False
     lose_answer: bool = False
     truncate_answer: bool = False
@@ -58,6 +61,9 @@ class Effect(_Strict):
     callbacks_first: bool = False
     duplicate_callbacks: int = Field(default=0, ge=0, le=100)
     reorder_callbacks: bool = False
+    shuffle_callbacks: bool = False
+    misdirect_callbacks: bool = False
+    callback_clock: float = Field(default=0, ge=-_MONTH, le=_MONTH)
     drop_callbacks: bool = False
     until: Milestone = "read"
     skip_delivered: bool = False

@@ -13,9 +13,11 @@ from sandbox.world import Message, Number, Template
 Json = dict[str, Any]
 
 
-def status(number: Number, message: Message, name: str, code: int | None, reference: str | None) -> Json:
-    """Returns the callback that reports one status of an outbound message."""
-    update: Json = {"id": message.wamid, "status": name, "timestamp": str(int(time.time()))}
+def status(
+    number: Number, message: Message, name: str, code: int | None, reference: str | None, *, clock: float = 0
+) -> Json:
+    """Returns the callback that reports one status of an outbound message; `clock` seconds are off in its time."""
+    update: Json = {"id": message.wamid, "status": name, "timestamp": str(int(time.time() + clock))}
     by_user_id = is_bsuid(message.user) or "to" not in message.body
     if not by_user_id:
         update["recipient_id"] = message.user

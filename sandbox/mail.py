@@ -17,6 +17,7 @@ from sandbox.mailbox import Mailbox, parse, reference_of
 
 _SIZE_LIMIT = 40 * 1024 * 1024
 _HOSTNAME = "mx.sandbox.invalid"
+_BETWEEN_LINES = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,7 @@ class PostOffice:
         await asyncio.sleep(max(effect.delay_journal for effect in decided))
         queue_id = self._accept(envelope, raw, decided)
         await asyncio.sleep(max(effect.delay_answer for effect in decided))
-        if any(effect.lose_answer for effect in decided):
-            await _hang_up(server)
-        return f"250 2.0.0 OK: queued as {queue_id}"
+        return await _spoiled(server, f"250 2.0.0 OK: queued as {queue_id}", decided)
 
     async def handle_exception(self, error: Exception) -> str:
         """Answers a failure of the sandbox itself with a transient code, so that nothing counts as accepted."""
@@ -119,9 +118,39 @@ def _login(session: Any) -> str:
     return session.auth_data.decode() if isinstance(session.auth_data, bytes) else ""
 
 
-async def _hang_up(server: SMTP) -> None:
+async def _spoiled(server: SMTP, reply: str, decided: list[Effect]) -> str:
+    """Returns the reply after DATA as the effects of a mail's recipients leave it."""
     transport: Any = server.transport
-    transport.abort()
+    if any(effect.lose_answer for effect in decided):
+        await _hang_up(server)
+    if any(effect.truncate_answer for effect in decided):
+        await _hang_up(server, reply[: len(reply) // 2].encode())
+    if any(effect.endless_answer for effect in decided):
+        await _without_end(server, reply)
+    pause = max(effect.drip_answer for effect in decided)
+    if pause:
+        for letter in reply[:-1]:  # the library sends the last one, with the end of the line
+            transport.write(letter.encode())
+            await asyncio.sleep(pause)
+        return reply[-1]
+    return "<!-- no reply of SMTP -->" if any(effect.garbage_answer for effect in decided) else reply
+
+
+async def _without_end(server: SMTP, reply: str) -> None:
+    transport: Any = server.transport
+    while not transport.is_closing():
+        transport.write(f"{reply[:3]}-{reply[4:]}\r\n".encode())
+        await asyncio.sleep(_BETWEEN_LINES)
+    await _hang_up(server)
+
+
+async def _hang_up(server: SMTP, last_words: bytes = b"") -> None:
+    transport: Any = server.transport
+    if last_words:
+        transport.write(last_words)
+        transport.close()
+    else:
+        transport.abort()
     await asyncio.get_running_loop().create_future()  # the session is cancelled when it learns of the loss
 
 

@@ -1,6 +1,7 @@
 """Turns an accepted message into its statuses: when they happen, what they say, in which order they are posted."""
 
 import asyncio
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from sandbox import envelopes
 from sandbox.behaviour import Effect, Times
 from sandbox.callbacks import Callback, Callbacks
 from sandbox.journal import Entry
-from sandbox.world import Message, World
+from sandbox.world import Message, Number, World
 
 _ORDER = ("sent", "delivered", "read")
 _RANK = {name: rank for rank, name in enumerate(("accepted", *_ORDER))}
@@ -49,13 +50,13 @@ class Receipts:
 
     def schedule(self, message: Message, milestones: list[Milestone], effect: Effect) -> None:
         """Lets the statuses happen in their time."""
-        work = self._in_reverse(message, milestones, effect) if effect.reorder_callbacks else None
-        self._callbacks.spawn(work or self._in_order(message, milestones, effect))
+        together = effect.reorder_callbacks or effect.shuffle_callbacks
+        work = self._together if together else self._in_order
+        self._callbacks.spawn(work(message, milestones, effect))
 
     async def at_once(self, message: Message, milestones: list[Milestone], effect: Effect) -> None:
         """Posts every status now and returns when each was tried."""
-        ordered = list(reversed(milestones)) if effect.reorder_callbacks else milestones
-        for milestone in ordered:
+        for milestone in _disordered(message, milestones, effect):
             await self._happen(message, milestone, effect)
 
     def take_up(self, entry: Entry, done: set[str]) -> None:
@@ -78,7 +79,7 @@ class Receipts:
             self._reach(message, milestone.status)
             self._callbacks.spawn(self._happen(message, milestone, effect))
 
-    async def _in_reverse(self, message: Message, milestones: list[Milestone], effect: Effect) -> None:
+    async def _together(self, message: Message, milestones: list[Milestone], effect: Effect) -> None:
         await asyncio.sleep(max((milestone.after for milestone in milestones), default=0))
         await self.at_once(message, milestones, effect)
 
@@ -89,22 +90,35 @@ class Receipts:
         if effect.drop_callbacks or number is None or not url:
             return
         reference = None if milestone.status == "failed" and not effect.reference_on_failed else message.reference
-        callback = Callback(
-            url=url,
-            secret=number.app_secret,
-            payload=envelopes.status(number, message, milestone.status, milestone.code, reference),
-            facts={
-                "id": message.wamid,
-                "reference": message.reference,
-                "to": message.user,
-                "from": number.id,
-                "update": "status",
-                "status": milestone.status,
-            },
+        payload = envelopes.status(
+            number, message, milestone.status, milestone.code, reference, clock=effect.callback_clock
         )
-        for _ in range(effect.duplicate_callbacks + 1):
+        facts = {"id": message.wamid, "reference": message.reference, "to": message.user, "from": number.id}
+        facts |= {"update": "status", "status": milestone.status}
+        if effect.misdirect_callbacks:
+            await self._misdirect(number, payload, facts)
+        callback = Callback(url=url, secret=number.app_secret, payload=payload, facts=facts)
+        for _ in range(1 if effect.shuffle_callbacks else effect.duplicate_callbacks + 1):
             await self._callbacks.post(callback)
+
+    async def _misdirect(self, own: Number, payload: dict[str, Any], facts: dict[str, Any]) -> None:
+        """Posts a callback to everybody else as well, signed as theirs are."""
+        mine = self._world.callback_url(own)
+        for other in list(self._world.numbers.values()):
+            url = self._world.callback_url(other)
+            if url and url != mine:
+                strayed = {**facts, "update": "misdirected", "astray": other.id}
+                await self._callbacks.post(Callback(url=url, secret=other.app_secret, payload=payload, facts=strayed))
 
     def _reach(self, message: Message, status: str) -> None:
         if status == "failed" or _RANK.get(status, 0) > _RANK.get(message.status, 9):
             message.status = status
+
+
+def _disordered(message: Message, milestones: list[Milestone], effect: Effect) -> list[Milestone]:
+    """Returns the statuses in the order in which they are posted, those that are mixed with all their copies."""
+    if not effect.shuffle_callbacks:
+        return milestones[::-1] if effect.reorder_callbacks else milestones
+    copies = enumerate(milestones * (effect.duplicate_callbacks + 1))
+    mixed = sorted(copies, key=lambda one: hashlib.sha256(f"{message.wamid}/{one[0]}".encode()).digest())
+    return [milestone for _, milestone in mixed]

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,41 @@ async def test_a_message_becomes_sent_delivered_and_read(caller: Caller, receive
         assert status["pricing"] == {"billable": True, "pricing_model": "PMP", "category": "utility", "type": "regular"}
         assert "conversation" not in status
         assert status["timestamp"].isdecimal()
+
+
+async def test_all_copies_of_all_callbacks_can_be_shuffled(caller: Caller, receiver: Receiver) -> None:
+    await caller.behave({"shuffle_callbacks": True, "duplicate_callbacks": 9})
+    await caller.template()
+    await until(lambda: len(receiver.statuses) == 30)
+    names = receiver.names()
+    assert {name: names.count(name) for name in names} == {"sent": 10, "delivered": 10, "read": 10}
+    assert names not in (sorted(names), sorted(names, reverse=True), ["sent"] * 10 + ["delivered"] * 10 + ["read"] * 10)
+
+
+async def test_a_callback_can_go_astray_to_everybody_else(caller: Caller, receiver: Receiver) -> None:
+    other = {"waba_id": "9", "display_phone_number": "+15550783999", "access_token": "t-2", "app_secret": "another"}
+    url = receiver.url.replace("/hook", "/hook?other")
+    answer = await caller.client.put("/_sandbox/numbers/9", json={**other, "webhook_url": url, "check_webhook": False})
+    assert answer.status_code == 200, answer.text
+    await caller.behave({"misdirect_callbacks": True, "until": "sent"})
+    await caller.template(biz_opaque_callback_data="ref-1")
+    await until(lambda: len(receiver.bodies) == 2)
+    assert receiver.bodies[0] == receiver.bodies[1]
+    secrets = ["another", SECRET]
+    expected = [signature(secret, body) for secret, body in zip(secrets, receiver.bodies, strict=True)]
+    assert [headers["x-hub-signature-256"] for headers in receiver.headers] == expected
+    strayed, _ = await caller.journal(kind="callback", reference="ref-1", status="sent")
+    assert (strayed["update"], strayed["astray"]) == ("misdirected", "9")
+
+
+@pytest.mark.parametrize("clock", [-604_800, 86_400], ids=["a week late", "a day ahead"])
+async def test_the_provider_s_clock_can_be_off(caller: Caller, receiver: Receiver, clock: int) -> None:
+    await caller.behave({"callback_clock": clock, "callbacks_first": True, "until": "sent"})
+    await caller.template()
+    (status,) = receiver.statuses
+    (entry,) = await caller.journal(kind="accepted")
+    accepted = datetime.fromisoformat(entry["at"]).timestamp()
+    assert abs(int(status["timestamp"]) - accepted - clock) < 60
 
 
 async def test_free_form_outside_the_window_is_accepted_and_fails_later(caller: Caller, receiver: Receiver) -> None:

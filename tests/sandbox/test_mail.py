@@ -136,6 +136,25 @@ async def test_a_connection_dropped_after_the_dot_tells_nothing(
 
 
 @pytest.mark.parametrize(
+    ("effect", "problem"),
+    [
+        ({"truncate_answer": True}, aiosmtplib.SMTPServerDisconnected),
+        ({"garbage_answer": True}, aiosmtplib.SMTPResponseException),
+        ({"endless_answer": True}, aiosmtplib.SMTPTimeoutError),
+        ({"drip_answer": 30}, aiosmtplib.SMTPTimeoutError),
+    ],
+    ids=["cut short", "garbage", "endless", "byte by byte"],
+)
+async def test_a_broken_reply_after_the_dot_hides_an_acceptance(
+    sandbox: Sandbox, caller: Caller, effect: dict[str, Any], problem: type[Exception]
+) -> None:
+    await caller.behave(effect)
+    with pytest.raises(problem):
+        await deliver(sandbox, timeout=0.5)
+    assert len(await caller.journal(kind="accepted")) == 1
+
+
+@pytest.mark.parametrize(
     ("local", "action", "status"), [("bounce", "failed", "5.1.1"), ("delayed", "delayed", "4.4.1")]
 )
 async def test_a_bounce_goes_to_the_return_path(

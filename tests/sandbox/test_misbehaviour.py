@@ -1,5 +1,6 @@
 """Each misbehaviour does what its name says, by rule and by magic recipient."""
 
+import json
 import time
 from typing import Any
 
@@ -48,6 +49,30 @@ async def test_a_slow_answer_comes_in_pieces_but_whole(caller: Caller) -> None:
     answer = await caller.template()
     assert time.monotonic() - began >= 0.1
     assert answer.json()["messages"][0]["id"].startswith("wamid.")
+
+
+async def test_an_answer_can_come_byte_by_byte(caller: Caller) -> None:
+    await caller.behave({"drip_answer": 0.001})
+    path, body = f"/v26.0/{NUMBER}/messages", {"messaging_product": "whatsapp", "to": GUEST, "text": {"body": "x"}}
+    async with caller.client.stream("POST", path, json=body) as answer:
+        pieces = [len(piece) async for piece in answer.aiter_raw()]
+    assert len(pieces) > 10  # a reader that was slow for a moment finds several bytes at once
+    assert await accepted(caller) == 1
+
+
+async def test_an_answer_can_go_on_for_ever(caller: Caller) -> None:
+    await caller.behave({"endless_answer": True})
+    path, body = f"/v26.0/{NUMBER}/messages", {"messaging_product": "whatsapp", "to": GUEST, "text": {"body": "x"}}
+    seen = b""
+    async with caller.client.stream("POST", path, json=body) as answer:
+        async for piece in answer.aiter_raw():
+            seen += piece
+            if len(seen) > 5000:
+                break
+    assert seen.startswith(b'{"messaging_product"')
+    with pytest.raises(ValueError, match=r"."):
+        json.loads(seen)
+    assert await accepted(caller) == 1
 
 
 @pytest.mark.parametrize(("name", "journaled"), [("delay_answer", 1), ("delay_journal", 0)])
