@@ -70,7 +70,17 @@ def after_attempt(current: Status, news: Status) -> Status:
     """
     if news is Status.REJECTED and current is not Status.QUEUED:
         return current
-    return advance(current, news)
+    return after_receipt(current, news)
+
+
+def after_receipt(current: Status, news: Status) -> Status:
+    """Returns the status of a message after news of what was handed over, by a receipt or by another attempt.
+
+    A message that is `rejected` is so by an attempt's refusal, which says nothing of its other attempts: whatever is
+    heard of those counts.
+    """
+    refused = current is Status.REJECTED and news is not Status.QUEUED
+    return advance(Status.QUEUED if refused else current, news)
 
 
 def summarise(statuses: Iterable[Status]) -> Status:
@@ -88,3 +98,8 @@ def summarise(statuses: Iterable[Status]) -> Status:
     if result is Status.QUEUED and failure is not None:
         return failure
     return result
+
+
+def failure_of(statuses: Iterable[Status]) -> Status:
+    """Returns how a notification ends whose messages all came to nothing: `bounced` if one came back, else `failed`."""
+    return Status.BOUNCED if Status.BOUNCED in statuses else Status.FAILED

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.status import Status, advance, after_attempt, summarise
+from domain.status import Status, advance, after_attempt, after_receipt, failure_of, summarise
 
 RECEIPTS = [Status.SENT, Status.DELIVERED, Status.READ, Status.FAILED]
 
@@ -54,10 +54,39 @@ def test_repetition_changes_nothing(start: Status, news: list[Status]) -> None:
         pytest.param(Status.SENT, Status.REJECTED, Status.SENT, id="another attempt is known to have been sent"),
         pytest.param(Status.UNKNOWN, Status.REJECTED, Status.UNKNOWN, id="another attempt is in doubt"),
         pytest.param(Status.UNKNOWN, Status.ACCEPTED, Status.ACCEPTED, id="a later attempt was accepted"),
+        pytest.param(Status.REJECTED, Status.ACCEPTED, Status.ACCEPTED, id="an attempt after a refusal was accepted"),
+        pytest.param(Status.REJECTED, Status.UNKNOWN, Status.UNKNOWN, id="an attempt after a refusal is in doubt"),
+        pytest.param(Status.REJECTED, Status.QUEUED, Status.REJECTED, id="an attempt after a refusal was not sent"),
+        pytest.param(Status.FAILED, Status.ACCEPTED, Status.FAILED, id="what a receipt said stays"),
     ],
 )
 def test_a_refusal_speaks_of_its_own_attempt_only(current: Status, news: Status, result: Status) -> None:
     assert after_attempt(current, news) is result
+
+
+@pytest.mark.parametrize(
+    ("current", "news", "result"),
+    [
+        pytest.param(Status.REJECTED, Status.SENT, Status.SENT, id="another attempt than the refused one was sent"),
+        pytest.param(Status.REJECTED, Status.FAILED, Status.FAILED, id="another attempt was taken and failed"),
+        pytest.param(Status.QUEUED, Status.SENT, Status.SENT, id="what counted as not sent was sent"),
+        pytest.param(Status.FAILED, Status.SENT, Status.FAILED, id="a late sent does not undo a reported failure"),
+    ],
+)
+def test_a_receipt_outranks_a_refusal(current: Status, news: Status, result: Status) -> None:
+    assert after_receipt(current, news) is result
+
+
+@pytest.mark.parametrize(
+    ("statuses", "result"),
+    [
+        pytest.param([Status.REJECTED], Status.FAILED, id="the only message was refused"),
+        pytest.param([Status.BOUNCED, Status.REJECTED], Status.BOUNCED, id="one came back"),
+        pytest.param([Status.QUEUED], Status.FAILED, id="nothing was taken"),
+    ],
+)
+def test_how_a_notification_fails(statuses: list[Status], result: Status) -> None:
+    assert failure_of(statuses) is result
 
 
 @pytest.mark.parametrize(
