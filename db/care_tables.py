@@ -70,6 +70,8 @@ rate_bucket = Table(
     Column("tenant_id", Uuid, ForeignKey("tenant.id"), nullable=False),
     col("key", Text),
     Column("next_at", moment("next_at").type, nullable=False),
+    document("ahead", "'[]'::jsonb"),
+    moment("not_before"),
     PrimaryKeyConstraint("tenant_id", "key"),
 )
 
