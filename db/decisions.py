@@ -1,4 +1,7 @@
-"""What was decided about notifications, and how they end."""
+"""What was decided about notifications, and how they end.
+
+Decisions of a workflow are numbered upwards from 1, those made beside it have numbers below zero (`domain.keys`).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +24,31 @@ async def add(connection: AsyncConnection, tenant_id: UUID, decided: Mapping[str
     rows = [_row(tenant_id, name, item) for name, items in decided.items() for item in items]
     if rows:
         await connection.execute(insert(decision).on_conflict_do_nothing(), rows)
+
+
+async def note(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    notification_id: UUID,
+    *,
+    sequence: int,
+    kind: str,
+    reason: Reason,
+    hop: int,
+    detail: Mapping[str, Any],
+) -> bool:
+    """Records what was decided beside the workflow, and tells whether it is new."""
+    values = {
+        "tenant_id": tenant_id,
+        "id": uuid_utils.compat.uuid7(),
+        "notification_id": notification_id,
+        "sequence": sequence,
+        "hop": hop,
+        "kind": kind,
+        "reason": reason.value,
+        "detail": dict(detail),
+    }
+    return bool((await connection.execute(insert(decision).values(values).on_conflict_do_nothing())).rowcount)
 
 
 def _row(tenant_id: UUID, notification_id: str, item: Decision) -> dict[str, Any]:

@@ -50,3 +50,17 @@ def request_hash(body: Any) -> bytes:
 def body_hash(body: bytes) -> bytes:
     """Returns the SHA-256 of a callback's raw bytes, which recognises its repetitions."""
     return hashlib.sha256(body).digest()
+
+
+def settlement_sequence(hop: int, part: int, number: int) -> int:
+    """Returns the sequence number of the decision by which a person settles an attempt: once for each.
+
+    A workflow numbers its decisions upwards from 1. What is decided beside it has numbers below zero, so that neither
+    can ever take the other's: duplicates from -1 to -999, settlements below.
+    """
+    return -1_000 * (hop * 2 + part + 1) - number
+
+
+def duplicate_sequence(hop: int, part: int) -> int:
+    """Returns the sequence number of the decision that a message was accepted twice: once for each message."""
+    return -1 - hop * 2 - part

@@ -33,3 +33,12 @@ def test_another_body_has_another_hash() -> None:
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_callbacks_are_told_apart_by_their_bytes(one: bytes, other: bytes) -> None:
     assert (keys.body_hash(one) == keys.body_hash(other)) is (one == other)
+
+
+def test_what_is_decided_beside_a_workflow_has_numbers_of_its_own() -> None:
+    places = [(hop, part) for hop in range(15) for part in (0, 1)]
+    settled = [keys.settlement_sequence(hop, part, number) for hop, part in places for number in range(1, 1000)]
+    duplicates = [keys.duplicate_sequence(hop, part) for hop, part in places]
+    assert len({*settled, *duplicates}) == len(settled) + len(duplicates)
+    assert max(*settled, *duplicates) < 0
+    assert min(*settled, *duplicates) > -(2**15)
