@@ -6,7 +6,7 @@ recorded outcome or a row in state `sending`, which the next execution calls by 
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,13 +15,14 @@ import structlog
 import uuid_utils.compat
 from temporalio import activity
 
-from activities import outcomes
+from activities import admission, outcomes
 from activities.composing import Composed, Composer, has_follow_up
 from activities.persistence import persist
 from crashpoints import crash_here
-from db import decisions, delivery, records
+from db import circuits, decisions, delivery, records
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
+from domain.circuits import News
 from domain.errors import DeliveryError, NotSent, Unavailable, Uncertain
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
 from domain.reasons import Reason
@@ -47,11 +48,17 @@ class DeliveryPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ground:
-    """What the claiming transaction found: the work, why some of it must not be done, and the claims."""
+    """What the claiming transaction found.
+
+    Attributes:
+        not_now: The answers for orders that must not be attempted, or not yet.
+        noteworthy: Subjects of circuits whose next success is news.
+    """
 
     work: Mapping[str, Work]
-    stopped: Mapping[str, Reason]
+    not_now: Mapping[str, Delivered]
     claimed: Mapping[str, Claimed]
+    noteworthy: Collection[str]
 
 
 class Delivery:
@@ -82,22 +89,28 @@ class Delivery:
         async with self._database.tenant(tenant_id) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
             reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}
-            stopped = {name: reason for name, reason in reasons.items() if reason is not None}
-            claimed = await delivery.claim(connection, tenant_id, claims, work, stopped.keys())
+            not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
+            free = [order for order in orders if order.notification_id not in not_now]
+            held, noteworthy = await admission.by_circuits(connection, tenant_id, free, work, now)
+            not_now |= held
+            claimed = await delivery.claim(connection, tenant_id, claims, work, not_now.keys())
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
             crash_here("before_claim_commit")
-        return _Ground(work=work, stopped=stopped, claimed={str(item.notification_id): item for item in claimed})
+        by_name = {str(item.notification_id): item for item in claimed}
+        return _Ground(work=work, not_now=not_now, claimed=by_name, noteworthy=noteworthy)
 
     async def _one(self, tenant_id: UUID, order: DeliveryOrder, ground: _Ground) -> Delivered:
         name = order.notification_id
         if name not in ground.claimed:
-            return outcomes.stopped(ground.stopped[name])
+            return ground.not_now[name]
         claim, work = ground.claimed[name], ground.work[name]
         if not claim.taken:
             return await self._former(order, claim, work)
-        return await self._attempt(tenant_id, order, claim, work)
+        return await self._attempt(tenant_id, order, claim, work, ground.noteworthy)
 
-    async def _attempt(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Delivered:
+    async def _attempt(
+        self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work, noteworthy: Collection[str]
+    ) -> Delivered:
         """Makes the attempt that was claimed, and records how it ended."""
         composed: Composed | None = None
         crash_here("after_claim_before_compose")
@@ -109,8 +122,10 @@ class Delivery:
         else:
             crash_here("after_accept_before_record")
             record = outcomes.accepted_record(order, claim, accepted, follows=composed.follows)
-        if composed is not None:
+        news: Sequence[News] = ()
+        if composed is not None:  # what failed before says nothing about the provider
             record = replace(record, snapshot_hash=composed.snapshot_hash)
+            news = admission.news_about(record, order, work, noteworthy)
         log.info(
             "attempt.ended",
             outcome=record.outcome.value,
@@ -119,7 +134,7 @@ class Delivery:
             message_id=record.message_id,
             number=order.number,
         )
-        return replace(await self._keep(record), follow_up=composed is not None and composed.follows)
+        return replace(await self._keep(record, news), follow_up=composed is not None and composed.follows)
 
     async def _compose(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Composed:
         try:
@@ -144,18 +159,19 @@ class Delivery:
             log.exception("response.not_understood", provider=composed.provider.name)
             raise Uncertain(f"the answer could not be understood: {type(error).__name__}") from error
 
-    async def _keep(self, record: AttemptRecord) -> Delivered:
+    async def _keep(self, record: AttemptRecord, news: Sequence[News]) -> Delivered:
         """Records an outcome, or hands it to the workflow, whose history is a durable place too."""
         try:
-            return await persist(lambda: self._store(record))
+            return await persist(lambda: self._store(record, news))
         except Exception as error:  # noqa: BLE001 - whatever it is, what the provider said must not be lost with it
             log.warning("attempt.unrecorded", message_id=record.message_id, error=type(error).__name__)
             return replace(outcomes.delivered(record), unrecorded=record)
 
-    async def _store(self, record: AttemptRecord) -> Delivered:
+    async def _store(self, record: AttemptRecord, news: Sequence[News] = ()) -> Delivered:
         tenant_id = UUID(record.tenant_id)
         async with self._database.tenant(tenant_id) as connection:
             standing = (await records.record(connection, tenant_id, [record]))[record.attempt_id]
+            await circuits.note(connection, tenant_id, news)
             crash_here("during_record")
         crash_here("after_record_before_return")
         outcome = Outcome(standing.attempt_state)

@@ -6,18 +6,11 @@ from datetime import UTC, datetime
 from db.delivery import Claimed
 from domain.errors import DeliveryError, NotSent, Rejected
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
+from domain.progress import after_outcome
 from domain.reasons import Reason
 from domain.status import Status
 from providers.base import Accepted
 
-_STATUSES = {
-    Outcome.ACCEPTED: Status.ACCEPTED,
-    Outcome.REFUSED: Status.REJECTED,
-    Outcome.UNKNOWN: Status.UNKNOWN,
-    Outcome.NOT_SENT: Status.QUEUED,
-    Outcome.STOPPED: Status.QUEUED,
-    Outcome.HELD: Status.QUEUED,
-}
 _REASONS = {"uncertain": Reason.OUTCOME_UNKNOWN}
 
 
@@ -66,7 +59,7 @@ def delivered(record: AttemptRecord, *, outcome: Outcome | None = None, status: 
     reason = Reason(record.error_code) if record.error_code and settled is not Outcome.ACCEPTED else None
     return Delivered(
         outcome=settled,
-        status=status or _STATUSES[settled],
+        status=status or after_outcome(settled, reason),
         at=record.at,
         reason=reason,
         retry_after=record.retry_after,

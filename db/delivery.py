@@ -112,11 +112,12 @@ WITH asked AS (
     SELECT :tenant, message_id, notification_id, hop, part, channel, provider, account_id, address_kind, address,
            template_version_id, locale, success, awaited
     FROM asked WHERE NOT blocked AND notification_id NOT IN (SELECT notification_id FROM former)
-    ON CONFLICT (tenant_id, notification_id, hop, part) DO UPDATE SET awaited = excluded.awaited
+    ON CONFLICT (tenant_id, notification_id, hop, part) DO UPDATE
+    SET awaited = excluded.awaited, provider = excluded.provider, account_id = excluded.account_id
     RETURNING id, notification_id, hop, part, status
 ), taken AS (
-    INSERT INTO attempt (tenant_id, id, message_id, number, reference, possible_duplicate)
-    SELECT :tenant, asked.attempt_id, held.id, asked.number, asked.reference, asked.possible_duplicate
+    INSERT INTO attempt (tenant_id, id, message_id, number, reference, possible_duplicate, account_id)
+    SELECT :tenant, asked.attempt_id, held.id, asked.number, asked.reference, asked.possible_duplicate, asked.account_id
     FROM asked JOIN held USING (notification_id, hop, part)
     WHERE held.status NOT IN ('accepted', 'sent', 'delivered', 'read')
     ON CONFLICT (tenant_id, message_id, number) DO NOTHING
