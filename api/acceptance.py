@@ -20,6 +20,7 @@ from db import acceptance, uploads
 from db.acceptance import Former, NewNotification, Reference
 from db.errors import DatabaseError, is_lock_timeout
 from domain import keys
+from domain.starts import notification_start
 
 PATIENCE = 2.0
 """Seconds to wait for another request with the same key."""
@@ -159,18 +160,14 @@ def _reference(ask: Ask) -> Reference:
 
 
 def _start(tenant_id: UUID, new: NewNotification) -> dict[str, Any]:
-    """Returns what the dispatcher starts the workflow with: ids and times, nothing personal."""
-    about = f"{new.resource_type}/{new.resource_id}" if new.resource_type else None
-    return {
-        "workflow": "notification",
-        "input": {
-            "tenant_id": str(tenant_id),
-            "notification_id": str(new.id),
-            "send_at": new.send_at.isoformat() if new.send_at else None,
-            "expires_at": new.expires_at.isoformat() if new.expires_at else None,
-        },
-        "template": new.template,
-        "resource": about,
-        "trigger": new.trigger_type,
-        "channel": new.channels[0] if new.channels else None,
-    }
+    return notification_start(
+        tenant_id,
+        new.id,
+        send_at=new.send_at,
+        expires_at=new.expires_at,
+        template=new.template,
+        resource_type=new.resource_type,
+        resource_id=new.resource_id,
+        trigger_type=new.trigger_type,
+        channels=new.channels,
+    )
