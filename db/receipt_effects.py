@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import outbox
+from db import duplicates, outbox
 from db.delivery_tables import attempt, notification, receipt
 from domain import keys
-from domain.status import Status, advance, summarise
+from domain.status import Status, advance, after_receipt, failure_of, summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +52,28 @@ class _Standing:
     status: Status
     success: Status
     awaited: bool
+    attempts: int
     changes: dict[str, Any]
 
 
 _LOCK = text("""
-SELECT m.id AS message_id, m.notification_id, m.hop, m.part, m.status, m.success, m.awaited
+SELECT m.id AS message_id, m.notification_id, m.hop, m.part, m.status, m.success, m.awaited,
+       (SELECT count(*) FROM attempt AS a WHERE a.tenant_id = m.tenant_id AND a.message_id = m.id) AS attempts
 FROM notification AS n JOIN message AS m ON m.tenant_id = n.tenant_id AND m.notification_id = n.id
 WHERE n.tenant_id = :tenant AND n.id = ANY(CAST(:ids AS uuid[]))
 ORDER BY n.id, m.hop, m.part FOR NO KEY UPDATE OF n, m
 """)
 
+# Whatever an attempt counted as, and whatever a person said of it: a provider that tells where a message stands has taken
+# it. Only that a refused one failed is nothing new.
 _SETTLE = text("""
 UPDATE attempt AS a SET state = 'accepted', settled_by = 'receipt', finished_at = asked.at, error_code = NULL,
        detail = NULL, provider_message_id = coalesce(asked.provider_message_id, a.provider_message_id)
-FROM unnest(CAST(:attempts AS uuid[]), CAST(:provider_ids AS text[]), CAST(:ats AS timestamptz[]))
-     AS asked(id, provider_message_id, at)
-WHERE a.tenant_id = :tenant AND a.id = asked.id AND a.state IN ('sending', 'unknown')
+FROM unnest(CAST(:attempts AS uuid[]), CAST(:provider_ids AS text[]), CAST(:ats AS timestamptz[]),
+            CAST(:failures AS boolean[])) AS asked(id, provider_message_id, at, failure)
+WHERE a.tenant_id = :tenant AND a.id = asked.id
+  AND (a.state IN ('sending', 'unknown', 'not_sent') OR a.state = 'refused' AND NOT asked.failure
+       OR a.state = 'accepted' AND a.settled_by = 'person')
 """)
 
 _ADVANCE = text("""
@@ -128,6 +134,7 @@ async def apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tup
     if changed:
         await connection.execute(_ADVANCE, _advanced(tenant_id, changed))
         await _summarise(connection, tenant_id, ids, standings.values())
+    await duplicates.confirm(connection, tenant_id, [one.message_id for one in standings.values() if one.attempts > 1])
     await outbox.add_signals(connection, tenant_id, signals)
 
 
@@ -136,13 +143,16 @@ def _standing(row: dict[str, Any]) -> _Standing:
 
 
 def _settled(tenant_id: UUID, news: Sequence[tuple[NewReceipt, Match]]) -> dict[str, Any]:
-    """Whoever reports on a message has taken it: attempts whose fate was open end as accepted."""
-    by_attempt = {match.attempt_id: item for item, match in news}
+    by_attempt: dict[UUID, NewReceipt] = {}
+    for item, match in news:
+        if match.attempt_id not in by_attempt or not item.status.is_failure:
+            by_attempt[match.attempt_id] = item
     return {
         "tenant": tenant_id,
         "attempts": list(by_attempt),
         "provider_ids": [item.provider_message_id or None for item in by_attempt.values()],
         "ats": [item.occurred_at for item in by_attempt.values()],
+        "failures": [item.status.is_failure for item in by_attempt.values()],
     }
 
 
@@ -178,7 +188,7 @@ def _merge(standing: _Standing, item: NewReceipt) -> None:
     moment = "failed_at" if item.status.is_failure else _MOMENTS.get(item.status)
     if moment is not None:
         changes.setdefault(moment, item.occurred_at)
-    after = advance(standing.status, item.status)
+    after = after_receipt(standing.status, item.status)
     if after is not standing.status:
         standing.status = after
         changes["status_at"] = item.occurred_at
@@ -244,6 +254,8 @@ def _judge(current: str, ended_at: datetime | None, standings: Sequence[_Standin
     before = Status(current)
     summary = summarise(standing.status for standing in standings)
     settled = ended_at is not None and summary is not Status.QUEUED
+    if summary.is_failure:
+        summary = failure_of([standing.status for standing in standings])
     after = summary if settled else advance(before, summary) if summary.reaches(Status.ACCEPTED) else before
     reasons = [standing.changes["reason"] for standing in standings if standing.changes.get("reason")]
     return after, reasons[-1] if after.is_failure and reasons else None
