@@ -191,6 +191,7 @@ class Delivered:
         follow_up: An image is to follow as a message of its own.
         at: When it was recorded.
         until: When to ask again, for one that is held; None where nobody can say yet.
+        reserved_for: The instant that the limits reserved for it.
         closed: The notification was ended with it; nothing is left to write.
         unrecorded: The outcome is known but the database did not take it; the workflow records it.
     """
@@ -203,5 +204,6 @@ class Delivered:
     follow_up: bool = False
     message_id: str | None = None
     until: datetime | None = None
+    reserved_for: datetime | None = None
     closed: bool = False
     unrecorded: AttemptRecord | None = None

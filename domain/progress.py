@@ -19,10 +19,6 @@ ACCOUNT_TROUBLE = frozenset(
 )
 """Reasons that speak of the account and not of this message: another account may well succeed."""
 
-RESERVING = frozenset({Reason.RATE_LIMITED, Reason.RECIPIENT_RATE_LIMITED})
-"""Reasons for which an instant was reserved that the next order brings along."""
-
-
 _NEWS = {Outcome.ACCEPTED: Status.ACCEPTED, Outcome.REFUSED: Status.REJECTED, Outcome.UNKNOWN: Status.UNKNOWN}
 
 
@@ -113,8 +109,8 @@ class Progress:
             since = state.trouble_since or delivered.at
             state = replace(state, troubled=state.troubled | {account}, trouble_since=since)
         if delivered.outcome is Outcome.HELD:
-            reserved = delivered.until if delivered.reason in RESERVING else state.reserved_for
-            return self.with_hop(index, replace(state, held=delivered, reserved_for=reserved))
+            kept = state.reserved_for if delivered.reason is Reason.ACCOUNT_BUSY else None
+            return self.with_hop(index, replace(state, held=delivered, reserved_for=delivered.reserved_for or kept))
         changed = replace(
             state,
             attempts=number,

@@ -42,7 +42,8 @@ REFUSED = told(Outcome.REFUSED, Reason.MISCONFIGURED)
 OUTAGE = told(Outcome.HELD, Reason.PROVIDER_UNAVAILABLE)
 AWAY = told(Outcome.NOT_SENT, Reason.UNAVAILABLE)
 UNSENT = told(Outcome.NOT_SENT, Reason.THROTTLED)
-LIMITED = told(Outcome.HELD, Reason.RATE_LIMITED, until=LATER)
+LIMITED = replace(told(Outcome.HELD, Reason.RATE_LIMITED, until=LATER), reserved_for=LATER)
+CROWDED = told(Outcome.HELD, Reason.RATE_LIMITED, until=LATER)
 BUSY = told(Outcome.HELD, Reason.ACCOUNT_BUSY, until=LATER)
 STOPPED = told(Outcome.STOPPED, Reason.ACCOUNT_SUSPENDED)
 
@@ -139,6 +140,7 @@ def test_the_next_step_in_trouble(plan: Plan, progress: Progress, step: Step) ->
 def test_a_reserved_instant_goes_with_the_next_attempt() -> None:
     assert decide(ONE, after(LIMITED), LATER) == Send(hop=FIRST, number=1, reserved_for=LATER)
     assert decide(ONE, after(BUSY), LATER) == Send(hop=FIRST, number=1)
+    assert decide(ONE, after(CROWDED), LATER) == Send(hop=FIRST, number=1), "asked to come again, nothing reserved"
     busy_meanwhile = after(LIMITED).after(0, 1, 0, BUSY)
     assert busy_meanwhile.hop(0).reserved_for == LATER
     assert after(LIMITED).after(0, 1, 0, AWAY).hop(0).reserved_for is None

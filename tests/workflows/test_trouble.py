@@ -116,6 +116,7 @@ async def test_another_account_takes_over_at_once(client: Client) -> None:
 
 async def test_a_limit_is_waited_for_with_the_reserved_instant(client: Client) -> None:
     turn = limited(Reason.RATE_LIMITED)
+    turn = replace(turn, reserved_for=turn.until)
     script = Script(ONE, [turn, limited(Reason.ACCOUNT_BUSY, seconds=2), ACCEPTED])
     async with running(client, script) as handle:
         assert await handle.result() == "accepted"
