@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 
 from db.delivery_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
@@ -100,4 +101,5 @@ finding = tenant_table(
     UniqueConstraint("tenant_id", "kind", "subject_type", "subject_id"),
     one_of("state", "open", "repaired"),
     Index(None, "tenant_id", "last_found_at"),
+    Index("finding_open_idx", "kind", "id", postgresql_where=text("state = 'open'")),
 )

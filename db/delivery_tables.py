@@ -61,6 +61,7 @@ notification = tenant_table(
     Index(None, "tenant_id", "template", "id"),
     Index(None, "tenant_id", "to", "id"),
     Index("notification_parked_idx", "tenant_id", "parked_cause", "id", postgresql_where=text("parked_at IS NOT NULL")),
+    Index("notification_open_idx", "id", postgresql_where=text("ended_at IS NULL")),
     Index(
         None,
         "tenant_id",
@@ -159,6 +160,7 @@ receipt = tenant_table(
     belongs("callback_id", to="callback"),
     UniqueConstraint("tenant_id", "provider", "event_key"),
     Index(None, "tenant_id", "message_id"),
+    Index("receipt_waiting_idx", "received_at", postgresql_where=text("message_id IS NULL")),
     Index("receipt_unmatched_idx", "tenant_id", "provider_message_id", postgresql_where=text("message_id IS NULL")),
 )
 
