@@ -7,7 +7,7 @@ dispatcher takes the row; what was started already is found started.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from db.errors import FAILURES, is_unavailable
 from db.outbox import Entry
 from db.session import Database
 from domain.notifications import NotificationInput
+from domain.operations import OperationInput
 
 log = structlog.get_logger(__name__)
 
@@ -161,7 +162,7 @@ class Dispatcher:
         try:
             await self._client.start_workflow(
                 payload["workflow"],
-                _input(payload["input"]),
+                _INPUTS[payload["workflow"]](payload["input"]),
                 id=entry.workflow_id,
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -199,7 +200,7 @@ class Dispatcher:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _input(fields: Mapping[str, Any]) -> NotificationInput:
+def _notification(fields: Mapping[str, Any]) -> NotificationInput:
     return NotificationInput(
         tenant_id=fields["tenant_id"],
         notification_id=fields["notification_id"],
@@ -212,6 +213,13 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+_INPUTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "notification": _notification,
+    "operation": lambda fields: OperationInput(**fields),
+}
+"""How the input of each kind of workflow is read from its row."""
+
+
 def _search_attributes(entry: Entry) -> TypedSearchAttributes:
     pairs: list[SearchAttributePair[Any]] = [SearchAttributePair(_TENANT, str(entry.tenant_id))]
     pairs += [SearchAttributePair(key, entry.payload[name]) for name, key in _TEXT.items() if entry.payload.get(name)]
@@ -219,5 +227,7 @@ def _search_attributes(entry: Entry) -> TypedSearchAttributes:
 
 
 def _summary(payload: Mapping[str, Any]) -> str:
+    """Returns what the row itself says of its workflow, or what a notification is about."""
     about = f" about {payload['resource']}" if payload.get("resource") else ""
-    return f"{payload.get('template')}{about}"[:200]
+    said: str = payload.get("summary") or f"{payload.get('template')}{about}"
+    return said[:200]

@@ -16,6 +16,7 @@ from activities.attachments import Attachments
 from activities.composing import Composer
 from activities.delivery import Delivery
 from activities.housekeeping import Housekeeping
+from activities.operations import Operations
 from activities.parking import Parking
 from activities.reconciliation import Reconciliation
 from activities.records import Records
@@ -32,10 +33,11 @@ from workflows import schedules
 from workflows.client import connect
 from workflows.housekeeping import HousekeepingWorkflow
 from workflows.notification import NotificationWorkflow
+from workflows.operation import OperationWorkflow
 
 log = structlog.get_logger(__name__)
 
-WORKFLOWS = [NotificationWorkflow, HousekeepingWorkflow]
+WORKFLOWS = [NotificationWorkflow, OperationWorkflow, HousekeepingWorkflow]
 # Above the 8 seconds that one provider call may take, so that a graceful stop leaves no doubt behind.
 _GRACE = timedelta(seconds=15)
 
@@ -71,6 +73,7 @@ async def compose(
                 records.statuses,
                 parking.park,
                 parking.unpark,
+                Operations(database).step,
                 Housekeeping(database).expire,
             ],
             workflow_runner=runner,

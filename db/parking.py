@@ -4,6 +4,7 @@ A parked notification keeps its status, its payload and its place; being parked 
 that claims, records and cancelling take too.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -47,3 +48,25 @@ async def unpark(connection: AsyncConnection, tenant_id: UUID, notification_id: 
         notification.c.parked_at.is_not(None),
     )
     await connection.execute(update(notification).where(*where).values(updated_at=func.now(), **GOING_ON))
+
+
+async def lock(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
+    """Locks those of some notifications that are parked, and returns them in the order of acceptance."""
+    if not ids:
+        return []
+    columns = notification.c
+    where = (columns.tenant_id == tenant_id, columns.id.in_(ids), columns.parked_at.is_not(None))
+    rows = await connection.execute(
+        select(columns.id).where(*where).order_by(columns.id).with_for_update(key_share=True)
+    )
+    return list(rows.scalars())
+
+
+async def drop(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> None:
+    """Forbids every further attempt of notifications that `lock` returned; their workflows end them."""
+    if not ids:
+        return
+    asked = func.coalesce(notification.c.cancel_requested_at, func.now())
+    where = (notification.c.tenant_id == tenant_id, notification.c.id.in_(ids))
+    values = {"cancel_requested_at": asked, "updated_at": func.now(), **GOING_ON}
+    await connection.execute(update(notification).where(*where).values(values))

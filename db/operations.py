@@ -1,0 +1,189 @@
+"""Operations over many parked notifications: decided once, carried out in steps, each step once.
+
+An operation takes up what was parked when it was created, in the order of acceptance. Its row is locked by every step,
+and by whoever stops it: what was stopped takes up nothing more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import ARRAY, Text, bindparam, func, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import outbox, parked, parking
+from db.care_tables import operation
+from db.delivery_tables import notification
+from db.outbox import Signal
+from domain import keys
+from domain.operations import OperationKind, OperationState, ParkedFilter, Stepped
+from domain.reasons import Reason
+
+_LANE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOperation:
+    """What is to be done, to which notifications, how many of them in a second, and who wants it why."""
+
+    kind: OperationKind
+    filter: ParkedFilter
+    rate: int
+    actor: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """An operation as it stands.
+
+    Attributes:
+        total: How many notifications it meant when it was created.
+        done: How many it took up so far; those that went on or ended by themselves meanwhile are none of them.
+    """
+
+    id: UUID
+    kind: OperationKind
+    filter: ParkedFilter
+    rate: int
+    state: OperationState
+    total: int
+    done: int
+    cursor: UUID | None
+    until: UUID | None
+    actor: str
+    reason: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+async def create(connection: AsyncConnection, tenant_id: UUID, new: NewOperation) -> UUID:
+    """Leaves an operation over what is parked now, together with the start of its workflow, and returns its id."""
+    new_id = uuid_utils.compat.uuid7()
+    meant = parked.conditions(tenant_id, new.filter)
+    total = select(func.count()).select_from(notification).where(meant).scalar_subquery()
+    last = select(notification.c.id).where(meant).order_by(notification.c.id.desc()).limit(1).scalar_subquery()
+    counted = (await connection.execute(select(total.label("total"), last.label("until")))).one()
+    values = {
+        "tenant_id": tenant_id,
+        "id": new_id,
+        "kind": new.kind.value,
+        "filter": new.filter.as_document(),
+        "rate": new.rate,
+        "total": counted.total,
+        "until": counted.until,
+        "actor": new.actor,
+        "reason": new.reason,
+    }
+    await connection.execute(operation.insert().values(values))
+    await outbox.add_starts(connection, tenant_id, [_start(tenant_id, new_id, new.kind, counted.total)])
+    return new_id
+
+
+def _start(tenant_id: UUID, new_id: UUID, kind: OperationKind, total: int) -> tuple[str, int, Mapping[str, Any]]:
+    payload = {
+        "workflow": "operation",
+        "input": {"tenant_id": str(tenant_id), "operation_id": str(new_id)},
+        "summary": f"{kind.value} {total} parked",
+    }
+    return keys.operation_workflow(str(new_id)), _LANE, payload
+
+
+async def get(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Operation | None:
+    """Returns an operation."""
+    query = _SELECTED.where(operation.c.tenant_id == tenant_id, operation.c.id == operation_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return _operation(row) if row else None
+
+
+async def page(
+    connection: AsyncConnection, tenant_id: UUID, *, states: Sequence[str] = (), limit: int, before: UUID | None
+) -> list[Operation]:
+    """Returns operations, the newest first."""
+    query = _SELECTED.where(operation.c.tenant_id == tenant_id)
+    if states:
+        query = query.where(operation.c.state.in_(states))
+    if before is not None:
+        query = query.where(operation.c.id < before)
+    rows = await connection.execute(query.order_by(operation.c.id.desc()).limit(limit))
+    return [_operation(row) for row in rows.mappings()]
+
+
+async def stop(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Operation | None:
+    """Stops an operation, unless it is over, and returns it; it takes up nothing more once this is committed."""
+    found = await _lock(connection, tenant_id, operation_id)
+    if found is None or found.state.is_over:
+        return found
+    await _change(connection, tenant_id, found, state=OperationState.STOPPED.value, finished_at=func.now())
+    return await get(connection, tenant_id, operation_id)
+
+
+async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Stepped:
+    """Takes up the next notifications of an operation, as many as it may in a second, and returns where it stands."""
+    found = await _lock(connection, tenant_id, operation_id)
+    if found is None:
+        return Stepped(state=OperationState.STOPPED, done=0)
+    if found.state.is_over:
+        return Stepped(state=found.state, done=found.done)
+    candidates = await _candidates(connection, tenant_id, found)
+    taken = await parking.lock(connection, tenant_id, candidates)
+    if found.kind is OperationKind.DROP:
+        await parking.drop(connection, tenant_id, taken)
+    await outbox.add_signals(connection, tenant_id, [_signal(found, one) for one in taken])
+    done = found.done + len(taken)
+    finished = len(candidates) < found.rate
+    state = OperationState.DONE if finished else OperationState.RUNNING
+    cursor = candidates[-1] if candidates else found.cursor
+    values: dict[str, Any] = {"state": state.value, "done": done, "cursor": cursor}
+    if finished:
+        values["finished_at"] = func.now()
+    await _change(connection, tenant_id, found, **values)
+    return Stepped(state=state, done=done)
+
+
+def _signal(found: Operation, notification_id: UUID) -> Signal:
+    workflow_id = keys.notification_workflow(str(notification_id))
+    return Signal(workflow_id=workflow_id, signal=found.kind.value, cause=f"operation/{found.id}", arguments=[])
+
+
+async def _candidates(connection: AsyncConnection, tenant_id: UUID, found: Operation) -> Sequence[UUID]:
+    """Returns what comes next in the order of acceptance: for every cause the first few, and of those the first."""
+    if found.until is None:
+        return []
+    columns, wanted = notification.c, found.filter
+    causes = [wanted.cause.value] if wanted.cause else [reason.value for reason in Reason]
+    asked = func.unnest(bindparam("causes", causes, ARRAY(Text))).table_valued("cause", name="asked").render_derived()
+    meant = (
+        select(columns.id)
+        .where(parked.conditions(tenant_id, wanted), columns.parked_cause == asked.c.cause)
+        .where(columns.parked_at <= found.created_at, columns.id <= found.until)
+        .order_by(columns.id)
+        .limit(found.rate)
+    )
+    if found.cursor is not None:
+        meant = meant.where(columns.id > found.cursor)
+    following = meant.lateral("following")
+    query = select(following.c.id).select_from(asked).join(following, true())
+    return list((await connection.execute(query.order_by(following.c.id).limit(found.rate))).scalars())
+
+
+_SELECTED = select(*(operation.c[name] for name in Operation.__dataclass_fields__))
+
+
+def _operation(row: Mapping[Any, Any]) -> Operation:
+    read = {"kind": OperationKind(row["kind"]), "state": OperationState(row["state"])}
+    return Operation(**{**row, **read, "filter": ParkedFilter.parse(row["filter"])})
+
+
+async def _lock(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Operation | None:
+    query = _SELECTED.where(operation.c.tenant_id == tenant_id, operation.c.id == operation_id).with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return _operation(row) if row else None
+
+
+async def _change(connection: AsyncConnection, tenant_id: UUID, found: Operation, **values: Any) -> None:
+    where = (operation.c.tenant_id == tenant_id, operation.c.id == found.id)
+    await connection.execute(update(operation).where(*where).values(values))
