@@ -1,0 +1,126 @@
+"""Bulkheads: how many deliveries are on their way in this process, so that one slow account leaves room for others."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+import prometheus_client
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+_ON_THEIR_WAY = prometheus_client.Gauge("carillon_deliveries_on_their_way", "Attempts between claim and record")
+_STARTED = prometheus_client.Gauge("carillon_first_attempts_running", "Started workflows before their first outcome")
+_REFUSED = prometheus_client.Counter("carillon_bulkhead_refusals_total", "Attempts put off: all places taken", ["by"])
+
+# A workflow task that was lost is handed out again after as many seconds, to whichever process.
+_FORGOTTEN_AFTER = 10.0
+_NO_OUTCOME = frozenset({"resolution.resolve"})
+
+
+class Bulkheads:
+    """Places for attempts, `total` in all and at most a `share` of them for one account; nobody waits for one.
+
+    It also counts the workflows that this process started and that have no first outcome yet, because those are
+    attempts to come.
+    """
+
+    def __init__(self, total: int, share: float = 0.4) -> None:
+        self._total = total
+        self._most = max(1, int(total * share))
+        self._on_their_way: Counter[str] = Counter()
+        self._started: dict[str, float] = {}
+        self._on_room: list[Callable[[], None]] = []
+
+    @property
+    def room(self) -> int:
+        """How many more deliveries this process may take on."""
+        self._forget()
+        return max(0, self._total - max(self._on_their_way.total(), len(self._started)))
+
+    def enter(self, account_id: object) -> bool:
+        """Takes a place for an attempt of this account, or tells that there is none; who got one must `leave`."""
+        name = str(account_id)
+        if self._on_their_way[name] >= self._most:
+            return self._refuse("account")
+        if self._on_their_way.total() >= self._total:
+            return self._refuse("process")
+        self._on_their_way[name] += 1
+        _ON_THEIR_WAY.inc()
+        return True
+
+    def leave(self, account_id: object) -> None:
+        """Gives the place of an attempt back."""
+        name = str(account_id)
+        self._on_their_way[name] -= 1
+        if self._on_their_way[name] <= 0:
+            del self._on_their_way[name]
+        _ON_THEIR_WAY.dec()
+        self._tell()
+
+    @contextmanager
+    def place(self, account_id: object) -> Iterator[bool]:
+        """Holds a place for the block and tells whether there was one."""
+        entered = self.enter(account_id)
+        try:
+            yield entered
+        finally:
+            if entered:
+                self.leave(account_id)
+
+    def started(self, workflow_id: str) -> None:
+        """Notes a workflow whose first attempt is to come."""
+        self._started[workflow_id] = monotonic()
+        _STARTED.set(len(self._started))
+
+    def ended(self, workflow_id: str) -> None:
+        """Notes that a workflow's first attempt has an outcome, or that there will be none."""
+        if self._started.pop(workflow_id, None) is not None:
+            _STARTED.set(len(self._started))
+            self._tell()
+
+    def on_room(self, told: Callable[[], None]) -> None:
+        """Calls `told` whenever a place became free."""
+        self._on_room.append(told)
+
+    def _refuse(self, by: str) -> bool:
+        _REFUSED.labels(by).inc()
+        return False
+
+    def _forget(self) -> None:
+        """Drops those whose outcome never showed here: another process took them over. The oldest stand first."""
+        oldest = monotonic() - _FORGOTTEN_AFTER
+        while self._started and next(iter(self._started.values())) < oldest:
+            del self._started[next(iter(self._started))]
+        _STARTED.set(len(self._started))
+
+    def _tell(self) -> None:
+        for told in self._on_room:
+            told()
+
+
+class FirstOutcomes(Interceptor):
+    """Tells the bulkheads which workflows have come past their first attempt."""
+
+    def __init__(self, bulkheads: Bulkheads) -> None:
+        self._bulkheads = bulkheads
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
+        """Wraps every activity."""
+        return _FirstOutcome(next, self._bulkheads)
+
+
+class _FirstOutcome(ActivityInboundInterceptor):
+    def __init__(self, following: ActivityInboundInterceptor, bulkheads: Bulkheads) -> None:
+        super().__init__(following)
+        self._bulkheads = bulkheads
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+        """Runs the activity; whatever comes after the plan is an outcome, or leads to none."""
+        try:
+            return await super().execute_activity(input)
+        finally:
+            info = activity.info()
+            if info.workflow_id is not None and info.activity_type not in _NO_OUTCOME:
+                self._bulkheads.ended(info.workflow_id)
