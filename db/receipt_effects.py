@@ -64,8 +64,8 @@ WHERE n.tenant_id = :tenant AND n.id = ANY(CAST(:ids AS uuid[]))
 ORDER BY n.id, m.hop, m.part FOR NO KEY UPDATE OF n, m
 """)
 
-# Whatever an attempt counted as, and whatever a person said of it: a provider that tells where a message stands has taken
-# it. Only that a refused one failed is nothing new.
+# Whatever an attempt counted as, and whatever a person said of it: a provider that tells where a message stands has
+# taken it. Only that a refused one failed is nothing new.
 _SETTLE = text("""
 UPDATE attempt AS a SET state = 'accepted', settled_by = 'receipt', finished_at = asked.at, error_code = NULL,
        detail = NULL, provider_message_id = coalesce(asked.provider_message_id, a.provider_message_id)

@@ -92,8 +92,8 @@ WHERE notification.tenant_id = :tenant AND notification.id = asked.notification_
 async def record(connection: AsyncConnection, tenant_id: UUID, records: Sequence[AttemptRecord]) -> dict[str, Standing]:
     """Records how attempts ended and returns where they stand afterwards, by attempt id.
 
-    Recording twice changes nothing. What a receipt settled meanwhile is never taken back, doubt replaces nothing that is
-    known, and an answer of the provider replaces what a person said.
+    Recording twice changes nothing. What a receipt settled meanwhile is never taken back, doubt replaces nothing that
+    is known, and an answer of the provider replaces what a person said.
     """
     asked = {"tenant": tenant_id, "attempts": [UUID(record.attempt_id) for record in records]}
     rows = (await connection.execute(_STANDING, asked)).mappings()
