@@ -7,6 +7,7 @@ recorded outcome or a row in state `sending`, which the next execution calls by 
 import asyncio
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -16,6 +17,7 @@ import uuid_utils.compat
 from temporalio import activity
 
 from activities import admission, outcomes
+from activities.bulkheads import Bulkheads
 from activities.composing import Composed, Composer, has_follow_up
 from activities.persistence import persist
 from crashpoints import crash_here
@@ -24,6 +26,7 @@ from db.delivery import Claim, Claimed, Work
 from db.session import Database
 from domain.circuits import News
 from domain.errors import DeliveryError, NotSent, Unavailable, Uncertain
+from domain.limits import Defaults
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
 from domain.reasons import Reason
 from domain.status import Status
@@ -64,18 +67,36 @@ class _Ground:
 class Delivery:
     """Makes attempts."""
 
-    def __init__(self, database: Database, transport: Transport, composer: Composer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        transport: Transport,
+        composer: Composer,
+        *,
+        bulkheads: Bulkheads | None = None,
+        usual_limits: Mapping[str, Defaults] | None = None,
+    ) -> None:
         self._database = database
         self._transport = transport
         self._composer = composer
+        self._bulkheads = bulkheads or Bulkheads(total=100)
+        self._usual_limits = usual_limits or {}
 
     @activity.defn(name="delivery.deliver")
     async def deliver(self, page: DeliveryPage) -> list[Delivered]:
         """Makes the attempts of a page and returns what came of each, in order."""
-        tenant_id = UUID(page.tenant_id)
-        claims = [_new_claim(order) for order in page.orders]
+        with ExitStack() as places:
+            entered = [places.enter_context(self._bulkheads.place(order.hop.account_id)) for order in page.orders]
+            going = [order for order, has_place in zip(page.orders, entered, strict=True) if has_place]
+            delivered = dict(zip(going, await self._deliver(UUID(page.tenant_id), going), strict=True))
+        return [delivered.get(order) or admission.busy() for order in page.orders]
+
+    async def _deliver(self, tenant_id: UUID, orders: Sequence[DeliveryOrder]) -> Sequence[Delivered]:
+        if not orders:
+            return ()
+        claims = [_new_claim(order) for order in orders]
         ground = await persist(lambda: self._claim(tenant_id, claims))
-        return await asyncio.gather(*(self._one(tenant_id, order, ground) for order in page.orders))
+        return await asyncio.gather(*(self._one(tenant_id, order, ground) for order in orders))
 
     @activity.defn(name="delivery.record")
     async def record(self, record: AttemptRecord) -> Delivered:
@@ -93,6 +114,8 @@ class Delivery:
             free = [order for order in orders if order.notification_id not in not_now]
             held, noteworthy = await admission.by_circuits(connection, tenant_id, free, work, now)
             not_now |= held
+            free = [order for order in free if order.notification_id not in held]
+            not_now |= await admission.by_limits(connection, tenant_id, free, work, self._usual_limits, now)
             claimed = await delivery.claim(connection, tenant_id, claims, work, not_now.keys())
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
             crash_here("before_claim_commit")

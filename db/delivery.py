@@ -47,6 +47,8 @@ class Work:
     account_updated_at: datetime
     provider: str
     sealed_config: bytes = field(repr=False)
+    account_limits: Mapping[str, Any] = field(default_factory=dict)
+    tenant_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,8 @@ SELECT n.id AS notification_id, n.status, n.cancel_requested_at IS NOT NULL AS c
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
        coalesce(d.status, direct.status) AS address_status,
        n.data, n.attachments, n.template_version_id, v.parts, r.zone,
-       a.id AS account_id, a.state AS account_state, a.updated_at AS account_updated_at, a.provider, a.sealed_config
+       a.id AS account_id, a.state AS account_state, a.updated_at AS account_updated_at, a.provider, a.sealed_config,
+       a.limits AS account_limits, (SELECT settings FROM tenant WHERE id = :tenant) AS tenant_settings
 FROM unnest(CAST(:notifications AS uuid[]), CAST(:accounts AS uuid[]), CAST(:addresses AS uuid[]))
      AS asked(notification_id, account_id, address_id)
 JOIN notification AS n ON n.tenant_id = :tenant AND n.id = asked.notification_id

@@ -100,7 +100,8 @@ class Progress:
 
     def follow_up(self, index: int, number: int, delivered: Delivered) -> "Progress":
         """Returns this progress after an order for the image that follows a message."""
-        return self.with_hop(index, replace(self.hop(index), follow_up=delivered, follow_up_attempts=number))
+        made = number - 1 if delivered.outcome is Outcome.HELD else number
+        return self.with_hop(index, replace(self.hop(index), follow_up=delivered, follow_up_attempts=made))
 
     def after(self, index: int, number: int, account: int, delivered: Delivered) -> "Progress":
         """Returns this progress after an order for the message of a hop."""

@@ -1,20 +1,16 @@
 """What to do next with a notification: a pure decision over its plan and what came of it so far."""
 
-import hashlib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
+from domain.backoff import backoff
 from domain.notifications import Delivered, Hop, OnUnknown, Outcome, Plan
 from domain.progress import ACCOUNT_TROUBLE, HopProgress, Progress
 from domain.reasons import Reason
 from domain.status import Status, advance
 from domain.steps import Finish, NextHop, Park, Send, Step, Wait
 
-FIRST_BACKOFF = 2.0
-BACKOFF_FACTOR = 3.0
-LONGEST_BACKOFF = 600.0
-LONGEST_RETRY_AFTER = 3600.0
 FOLLOW_UP_ATTEMPTS = 4
 OUTAGE_PATIENCE = 900.0
 """Seconds that a channel's trouble is waited out before the next channel, where the plan names no time."""
@@ -36,18 +32,6 @@ def decide(plan: Plan, progress: Progress, now: datetime, expires_at: datetime |
     if (ended := _stopped(progress, now, expires_at)) is not None:
         return ended
     return _no_later_than(expires_at, _forward(plan, progress, hop, now))
-
-
-def backoff(identity: str, number: int, retry_after: float | None) -> timedelta:
-    """Returns how long to wait after attempt `number`: exponential with up to a quarter of jitter.
-
-    The jitter comes from `identity`, so that the same attempt waits equally long at every replay. A longer wait that
-    the provider asked for is honoured up to an hour.
-    """
-    seconds = min(FIRST_BACKOFF * BACKOFF_FACTOR ** (number - 1), LONGEST_BACKOFF)
-    fraction = hashlib.sha256(f"{identity}/{number}".encode()).digest()[0] / 255
-    asked = min(retry_after or 0.0, LONGEST_RETRY_AFTER)
-    return timedelta(seconds=max(seconds, asked) * (1 + fraction / 4))
 
 
 def _stopped(progress: Progress, now: datetime, expires_at: datetime | None) -> Finish | None:
@@ -193,13 +177,33 @@ def _follow_up(plan: Plan, hop: Hop, state: HopProgress, now: datetime) -> Step 
     """Returns the step for the image that follows a message, or None when that is over; doubt is left alone."""
     if state.last is None or not state.last.follow_up:
         return None
-    if state.follow_up is not None:
-        if state.follow_up.outcome is not Outcome.NOT_SENT or state.follow_up_attempts >= FOLLOW_UP_ATTEMPTS:
-            return None
-        pause = backoff(state.follow_up.message_id or "", state.follow_up_attempts, state.follow_up.retry_after)
-        if now < (due := state.follow_up.at + pause):
-            return Wait(until=due, reason=Reason.RETRY_LATER, hop=hop)
-    return Send(hop=hop, number=state.follow_up_attempts + 1, part=1, closes=not _waits(plan, hop))
+    wait = _follow_up_turn(hop, state)
+    if wait is None:
+        return None
+    if now < wait.until:
+        return wait
+    reserved_for = state.follow_up.reserved_for if state.follow_up is not None else None
+    return Send(
+        hop=_by_account(hop, state.account),
+        number=state.follow_up_attempts + 1,
+        part=1,
+        closes=not _waits(plan, hop),
+        account=state.account,
+        reserved_for=reserved_for,
+    )
+
+
+def _follow_up_turn(hop: Hop, state: HopProgress) -> Wait | None:
+    """Returns until when the image that follows has to wait, or None when nothing more is tried."""
+    former = state.follow_up
+    if former is None:
+        return Wait(until=datetime.min.replace(tzinfo=UTC), reason=Reason.RETRY_LATER, hop=hop)
+    if former.outcome is Outcome.HELD and former.until is not None:
+        return Wait(until=former.until, reason=former.reason or Reason.RATE_LIMITED, hop=hop)
+    if former.outcome is not Outcome.NOT_SENT or state.follow_up_attempts >= FOLLOW_UP_ATTEMPTS:
+        return None
+    due = former.at + backoff(former.message_id or "", state.follow_up_attempts, former.retry_after)
+    return Wait(until=due, reason=Reason.RETRY_LATER, hop=hop)
 
 
 def _after_stop(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:

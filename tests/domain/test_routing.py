@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.backoff import backoff
 from domain.notifications import Delivered, Hop, OnUnknown, Outcome, Plan, SkippedHop
 from domain.progress import HopProgress, Progress
 from domain.reasons import Reason
 from domain.recipients import Channel
-from domain.routing import FOLLOW_UP_ATTEMPTS, backoff, decide
+from domain.routing import FOLLOW_UP_ATTEMPTS, decide
 from domain.status import Status
 from domain.steps import Finish, NextHop, Send, Wait
 

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.backoff import backoff
 from domain.notifications import Alternate, Delivered, Hop, OnUnknown, Outcome, Plan, SkippedHop
 from domain.progress import HopProgress, Progress, after_outcome, renewed
 from domain.reasons import Reason
 from domain.recipients import Channel
-from domain.routing import OUTAGE_PATIENCE, backoff, decide
+from domain.routing import OUTAGE_PATIENCE, decide
 from domain.status import Status
 from domain.steps import Finish, NextHop, Park, Send, Step, Wait
 
@@ -189,6 +190,16 @@ def test_a_doubt_that_a_person_settles_is_tried_again() -> None:
     assert Progress().settled(0, 1) == Progress(), "nothing tried"
     sent = after(doubt).heard(0, Status.SENT).settled(0, 1)
     assert decide(plan, sent, NOW) == Finish(status=Status.SENT), "evidence beats opinion"
+
+
+def test_the_image_that_follows_waits_for_its_turn_too() -> None:
+    accepted = replace(told(Outcome.ACCEPTED), status=Status.ACCEPTED, follow_up=True)
+    waiting = after(accepted).follow_up(0, 1, LIMITED)
+    assert decide(ONE, waiting, NOW) == Wait(until=LATER, reason=Reason.RATE_LIMITED, hop=FIRST)
+    assert decide(ONE, waiting, LATER) == Send(hop=FIRST, number=1, part=1, reserved_for=LATER)
+    silent = after(accepted).follow_up(0, 1, told(Outcome.HELD, until=LATER))
+    assert decide(ONE, silent, NOW) == Wait(until=LATER, reason=Reason.RATE_LIMITED, hop=FIRST)
+    assert decide(ONE, after(accepted).follow_up(0, 1, OUTAGE), NOW) == Finish(status=Status.ACCEPTED)
 
 
 @pytest.mark.parametrize(
