@@ -1,5 +1,6 @@
 """The outbox: rows that a transaction leaves for the dispatcher, who starts or signals workflows from them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ from domain import keys
 
 CHANNEL = "carillon_outbox"
 """The NOTIFY channel that wakes dispatchers; it carries nothing, the rows are the truth."""
+
+SIGNALS = -1
+"""The lane of signals, before all others: what they wake is under way already."""
+_LAST_LANE = 32767
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,7 @@ async def add_signals(connection: AsyncConnection, tenant_id: UUID, signals: Seq
     rows = [
         _row(
             tenant_id,
-            0,
+            SIGNALS,
             "signal",
             one.workflow_id,
             keys.signal_of(one.workflow_id, one.cause),
@@ -85,18 +90,24 @@ def _row(tenant_id: UUID, lane: int, kind: str, workflow_id: str, dedup_key: str
 
 
 # Distinct (lane, tenant) pairs by skipping through the index, then the first free rows of each: the cost grows with the
-# number of tenants that wait, not with the length of anybody's line. Signals ride in lane 0.
+# number of tenants that wait, not with the length of anybody's line. Tenants that come behind the one served last go
+# first among equals, so that everybody gets a turn even when rows are taken one by one.
 _LEASE = text("""
 WITH RECURSIVE line AS (
-    (SELECT lane, tenant_id FROM outbox ORDER BY lane, tenant_id LIMIT 1)
+    (SELECT lane, tenant_id FROM outbox WHERE lane <= :highest ORDER BY lane, tenant_id LIMIT 1)
     UNION ALL
     SELECT following.lane, following.tenant_id FROM line CROSS JOIN LATERAL (
-        SELECT lane, tenant_id FROM outbox WHERE (outbox.lane, outbox.tenant_id) > (line.lane, line.tenant_id)
+        SELECT lane, tenant_id FROM outbox
+        WHERE (outbox.lane, outbox.tenant_id) > (line.lane, line.tenant_id) AND outbox.lane <= :highest
         ORDER BY lane, tenant_id LIMIT 1
     ) AS following
 ), turn AS (
-    SELECT picked.tenant_id, picked.id, line.lane, row_number() OVER (PARTITION BY line.lane, line.tenant_id) AS place
-    FROM line CROSS JOIN LATERAL (
+    SELECT picked.tenant_id, picked.id, line.lane, coalesce(line.tenant_id <= served.tenant_id, false) AS was_served,
+           row_number() OVER (PARTITION BY line.lane, line.tenant_id ORDER BY picked.id) AS place
+    FROM line
+    LEFT JOIN unnest(CAST(:lanes AS smallint[]), CAST(:tenants AS uuid[])) AS served(lane, tenant_id)
+           ON served.lane = line.lane
+    CROSS JOIN LATERAL (
         SELECT outbox.tenant_id, outbox.id FROM outbox
         WHERE outbox.lane = line.lane AND outbox.tenant_id = line.tenant_id
           AND (outbox.leased_until IS NULL OR outbox.leased_until < now())
@@ -105,10 +116,10 @@ WITH RECURSIVE line AS (
 ), chosen AS (
     -- Only as many rows are locked as are taken: what another dispatcher holds is passed over within the window.
     SELECT o.tenant_id, o.id
-    FROM (SELECT * FROM turn ORDER BY lane, place LIMIT :window) AS next
+    FROM (SELECT * FROM turn ORDER BY lane, place, was_served, tenant_id LIMIT :window) AS next
     JOIN outbox AS o ON o.tenant_id = next.tenant_id AND o.id = next.id
     WHERE o.leased_until IS NULL OR o.leased_until < now()
-    ORDER BY next.lane, next.place LIMIT :count FOR UPDATE OF o SKIP LOCKED
+    ORDER BY next.lane, next.place, next.was_served, next.tenant_id LIMIT :count FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE outbox SET leased_until = now() + make_interval(secs => :seconds), leases = leases + 1
 FROM chosen WHERE outbox.tenant_id = chosen.tenant_id AND outbox.id = chosen.id
@@ -116,11 +127,40 @@ RETURNING outbox.tenant_id, outbox.id, outbox.lane, outbox.kind, outbox.workflow
 """)
 
 
-async def lease(connection: AsyncConnection, *, count: int, seconds: float = 10.0) -> list[Entry]:
-    """Takes up to `count` free rows for `seconds`: urgent lanes first, tenants in turn within a lane."""
-    rows = await connection.execute(_LEASE, {"count": count, "window": 4 * count, "seconds": seconds})
+async def lease(
+    connection: AsyncConnection,
+    *,
+    count: int,
+    seconds: float = 10.0,
+    served: Mapping[int, UUID] | None = None,
+    signals_only: bool = False,
+) -> list[Entry]:
+    """Takes up to `count` free rows for `seconds`: urgent lanes first, tenants in turn within a lane.
+
+    `served` holds, by lane, the tenant whose turn was last, as `turns` returns it.
+    """
+    asked = {
+        "count": count,
+        "window": 4 * count,
+        "seconds": seconds,
+        "lanes": list(served or {}),
+        "tenants": list((served or {}).values()),
+        "highest": SIGNALS if signals_only else _LAST_LANE,
+    }
+    rows = await connection.execute(_LEASE, asked)
     entries = [Entry(**row) for row in rows.mappings()]
     return sorted(entries, key=lambda entry: (entry.lane, entry.id))
+
+
+def turns(served: Mapping[int, UUID], entries: Sequence[Entry]) -> dict[int, UUID]:
+    """Returns, by lane, the tenant whose turn was last once these rows were taken."""
+    following = dict(served)
+    for lane in {entry.lane for entry in entries}:
+        former = served.get(lane)
+        taken = Counter(entry.tenant_id for entry in entries if entry.lane == lane)
+        round_ = [tenant_id for tenant_id, rows in taken.items() if rows == max(taken.values())]
+        following[lane] = max(round_, key=lambda tenant_id: (former is not None and tenant_id <= former, tenant_id))
+    return following
 
 
 async def done(connection: AsyncConnection, entries: Sequence[Entry]) -> None:

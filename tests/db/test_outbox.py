@@ -1,6 +1,7 @@
 """The outbox hands every row out once at a time, urgent ones first, and no tenant waits behind another's flood."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,9 +21,9 @@ async def add(database: Database, tenant_id: UUID, count: int, *, lane: int = 1,
         await outbox.add_starts(connection, tenant_id, starts)
 
 
-async def lease(database: Database, count: int, *, seconds: float = 10.0) -> list[Entry]:
+async def lease(database: Database, count: int, *, seconds: float = 10.0, **how: Any) -> list[Entry]:
     async with database.system() as connection:
-        return await outbox.lease(connection, count=count, seconds=seconds)
+        return await outbox.lease(connection, count=count, seconds=seconds, **how)
 
 
 async def test_tenants_take_turns_within_a_lane(database: Database, tenant_id: UUID, other_tenant_id: UUID) -> None:
@@ -30,6 +31,76 @@ async def test_tenants_take_turns_within_a_lane(database: Database, tenant_id: U
     await add(database, other_tenant_id, 3)
     taken = await lease(database, 6)
     assert [entry.tenant_id for entry in taken].count(other_tenant_id) == 3
+
+
+@pytest.mark.parametrize("flooding", [0, 1], ids=["flood first in the index", "flood last in the index"])
+async def test_a_flood_delays_another_tenant_s_single_row_by_one_lease_at_most(
+    database: Database, tenant_id: UUID, other_tenant_id: UUID, flooding: int
+) -> None:
+    tenants = sorted([tenant_id, other_tenant_id])
+    await add(database, tenants[flooding], 5000)
+    await add(database, tenants[1 - flooding], 1)
+    served = outbox.turns({}, [])
+    taken: list[UUID] = []
+    for _ in range(2):  # one by one is how rows are taken while everything is busy
+        entries = await lease(database, 1, served=served)
+        served = outbox.turns(served, entries)
+        taken += [entry.tenant_id for entry in entries]
+    assert sorted(taken) == tenants
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+async def test_rows_taken_a_few_at_a_time_still_go_round_all_tenants(database: Database, count: int) -> None:
+    tenants = [await make_tenant(database, f"tenant {number}") for number in range(7)]
+    for tenant_id in tenants:
+        await add(database, tenant_id, 20)
+    served = outbox.turns({}, [])
+    taken: list[UUID] = []
+    while len(taken) < 35:
+        entries = await lease(database, count, served=served)
+        served = outbox.turns(served, entries)
+        taken += [entry.tenant_id for entry in entries]
+        shares = [taken.count(tenant_id) for tenant_id in tenants]
+        assert max(shares) - min(shares) <= 1
+
+
+async def test_every_lane_has_turns_of_its_own(database: Database, tenant_id: UUID, other_tenant_id: UUID) -> None:
+    first, second = sorted([tenant_id, other_tenant_id])
+    for lane in (1, 2):
+        await add(database, first, 5, lane=lane)
+        await add(database, second, 5, lane=lane)
+    served = {1: first, 2: second}
+    assert [entry.tenant_id for entry in await lease(database, 1, served=served)] == [second]
+    async with database.system() as connection:
+        await connection.execute(text("DELETE FROM outbox WHERE lane = 1"))
+    assert [entry.tenant_id for entry in await lease(database, 1, served=served)] == [first]
+
+
+async def test_critical_starts_overtake_a_flood_of_bulk(
+    database: Database, tenant_id: UUID, other_tenant_id: UUID
+) -> None:
+    await add(database, tenant_id, 5000, lane=2)
+    await lease(database, 20)
+    await add(database, tenant_id, 1, lane=0)
+    await add(database, other_tenant_id, 1, lane=1)
+    assert [(entry.tenant_id, entry.lane) for entry in await lease(database, 3)] == [
+        (tenant_id, 0),
+        (other_tenant_id, 1),
+        (tenant_id, 2),
+    ]
+
+
+async def test_signals_go_before_everything_and_alone_when_asked(
+    database: Database, tenant_id: UUID, other_tenant_id: UUID
+) -> None:
+    await add(database, tenant_id, 30, lane=0)
+    async with database.tenant(other_tenant_id) as connection:
+        await outbox.add_signal(connection, other_tenant_id, "w/1", signal="cancel", cause="c", arguments=[])
+    [signal] = await lease(database, 20, signals_only=True)
+    assert (signal.kind, signal.tenant_id) == ("signal", other_tenant_id)
+    async with database.system() as connection:
+        await outbox.release(connection, [signal], seconds=-1)
+    assert [entry.kind for entry in await lease(database, 2)] == ["signal", "start"]
 
 
 async def test_an_urgent_lane_goes_first(database: Database, tenant_id: UUID, other_tenant_id: UUID) -> None:
