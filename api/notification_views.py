@@ -46,6 +46,7 @@ class Parked(Shown):
 class Attempt(Shown):
     """One try of a message; the provider gets `reference` and gives it back in its receipts."""
 
+    id: UUID
     number: int
     reference: str
     state: Literal["sending", "accepted", "not_sent", "refused", "unknown"]

@@ -64,6 +64,7 @@ class Notification:
 class Attempt:
     """One try of a message."""
 
+    id: UUID
     message_id: UUID
     number: int
     reference: str
