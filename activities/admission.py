@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import circuits, limits
 from db.delivery import Work
 from db.limits import Asked, Slot
-from domain.circuits import Admission, Circuit, News, account_subject, admit, news_of, template_subject
+from domain.circuits import Admission, Circuit, account_subject, admit, template_subject
 from domain.limits import Defaults, Limits, is_usable, limits_for
-from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
+from domain.notifications import Delivered, DeliveryOrder, Outcome
 from domain.reasons import Reason
 from domain.status import Status
 
@@ -116,18 +116,3 @@ def _turn(slot: Slot, now: datetime) -> Delivered | None:
     if slot.at <= now + _AT_ONCE:
         return None
     return replace(held(slot.reason or Reason.RATE_LIMITED, now, slot.at), reserved_for=slot.at)
-
-
-def news_about(
-    record: AttemptRecord, order: DeliveryOrder, work: Work, noteworthy: Collection[str]
-) -> tuple[News, ...]:
-    """Returns what an attempt showed about its account and template; an expected success is no news."""
-    told = news_of(
-        record.outcome,
-        Reason(record.error_code) if record.error_code else None,
-        account_id=work.account_id,
-        template_version_id=work.template_version_id,
-        locale=order.hop.locale,
-        at=record.at,
-    )
-    return tuple(item for item in told if item.trouble is not None or item.subject in noteworthy)

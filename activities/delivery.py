@@ -16,15 +16,15 @@ import structlog
 import uuid_utils.compat
 from temporalio import activity
 
-from activities import admission, outcomes
+from activities import admission, aftermath, outcomes
+from activities.aftermath import Aftermath
 from activities.bulkheads import Bulkheads
 from activities.composing import Composed, Composer, has_follow_up
 from activities.persistence import persist
 from crashpoints import crash_here
-from db import circuits, decisions, delivery, records
+from db import decisions, delivery, records
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
-from domain.circuits import News
 from domain.errors import DeliveryError, NotSent, Unavailable, Uncertain
 from domain.limits import Defaults
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
@@ -136,19 +136,21 @@ class Delivery:
     ) -> Delivered:
         """Makes the attempt that was claimed, and records how it ended."""
         composed: Composed | None = None
+        error: DeliveryError | None = None
         crash_here("after_claim_before_compose")
         try:
             composed = await self._compose(tenant_id, order, claim, work)
             accepted = await self._send(composed)
-        except DeliveryError as error:
+        except DeliveryError as raised:
+            error = raised
             record = outcomes.refused_record(order, claim, error)
         else:
             crash_here("after_accept_before_record")
             record = outcomes.accepted_record(order, claim, accepted, follows=composed.follows)
-        news: Sequence[News] = ()
+        after = aftermath.NOTHING
         if composed is not None:  # what failed before says nothing about the provider
             record = replace(record, snapshot_hash=composed.snapshot_hash)
-            news = admission.news_about(record, order, work, noteworthy)
+            after = aftermath.of(record, error, order, work, noteworthy)
         log.info(
             "attempt.ended",
             outcome=record.outcome.value,
@@ -157,7 +159,7 @@ class Delivery:
             message_id=record.message_id,
             number=order.number,
         )
-        return replace(await self._keep(record, news), follow_up=composed is not None and composed.follows)
+        return replace(await self._keep(record, after), follow_up=composed is not None and composed.follows)
 
     async def _compose(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Composed:
         try:
@@ -182,19 +184,19 @@ class Delivery:
             log.exception("response.not_understood", provider=composed.provider.name)
             raise Uncertain(f"the answer could not be understood: {type(error).__name__}") from error
 
-    async def _keep(self, record: AttemptRecord, news: Sequence[News]) -> Delivered:
+    async def _keep(self, record: AttemptRecord, after: Aftermath) -> Delivered:
         """Records an outcome, or hands it to the workflow, whose history is a durable place too."""
         try:
-            return await persist(lambda: self._store(record, news))
+            return await persist(lambda: self._store(record, after))
         except Exception as error:  # noqa: BLE001 - whatever it is, what the provider said must not be lost with it
             log.warning("attempt.unrecorded", message_id=record.message_id, error=type(error).__name__)
             return replace(outcomes.delivered(record), unrecorded=record)
 
-    async def _store(self, record: AttemptRecord, news: Sequence[News] = ()) -> Delivered:
+    async def _store(self, record: AttemptRecord, after: Aftermath = aftermath.NOTHING) -> Delivered:
         tenant_id = UUID(record.tenant_id)
         async with self._database.tenant(tenant_id) as connection:
             standing = (await records.record(connection, tenant_id, [record]))[record.attempt_id]
-            await circuits.note(connection, tenant_id, news)
+            await aftermath.write(connection, tenant_id, after)
             crash_here("during_record")
         crash_here("after_record_before_return")
         outcome = Outcome(standing.attempt_state)

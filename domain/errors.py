@@ -4,6 +4,7 @@ DeliveryError
  ├─ NotSent                 nothing left us, or the provider documents a refusal that a later attempt may overcome
  │   ├─ Unavailable         no connection, or the provider says it is down for the moment
  │   └─ Throttled           the provider asks for fewer requests; `retry_after` is honoured
+ │       └─ RecipientThrottled   fewer to this recipient; others may go on
  ├─ Uncertain               the request may have been accepted; never retried blindly
  └─ Rejected                the provider refused for good
      ├─ InvalidAddress      nobody can be reached at this address
@@ -55,6 +56,10 @@ class Throttled(NotSent):
     """The provider asks for fewer requests."""
 
     code = "throttled"
+
+
+class RecipientThrottled(Throttled):
+    """The provider asks for fewer requests to this recipient; others may go on."""
 
 
 class Uncertain(DeliveryError):

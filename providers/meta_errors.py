@@ -21,6 +21,7 @@ from domain.errors import (
     MediaRefused,
     Misconfigured,
     OutsideWindow,
+    RecipientThrottled,
     Rejected,
     TemplateUnavailable,
     Throttled,
@@ -36,8 +37,9 @@ CODES: dict[type[DeliveryError], tuple[int | range, ...]] = {
         *(0, 3, 10, 33, 190, range(200, 300), 131005, 131037, 131045, 131063, 133010),
         *(368, 130497, 131031, 131042, 131064),
     ),
-    # Of the app or business account; of the number; of the pair of number and recipient.
-    Throttled: (4, 17, 32, 613, 80007, 80008, 130429, 131048, 133016, 131056),
+    # Of the app or business account; of the number.
+    Throttled: (4, 17, 32, 613, 80007, 80008, 130429, 131048, 133016),
+    RecipientThrottled: (131056,),
     Unavailable: (1, 2, 131000, 131016, 131057, 133004),
     MediaRefused: (131052, 131053),
     OutsideWindow: (131047,),

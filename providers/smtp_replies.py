@@ -11,6 +11,7 @@ from domain.errors import (
     InvalidAddress,
     Misconfigured,
     NotSent,
+    RecipientThrottled,
     Rejected,
     Throttled,
     Unavailable,
@@ -40,7 +41,7 @@ ENHANCED: tuple[tuple[str, type[DeliveryError]], ...] = (
     *((f"5.7.{number}", Misconfigured) for number in range(20, 30)),  # DKIM, SPF, reverse DNS
     ("5.7.30", Misconfigured),
     ("5.7.57", Misconfigured),
-    ("4.2.1", Throttled),  # this mailbox receives mail too fast
+    ("4.2.1", RecipientThrottled),  # this mailbox receives mail too fast
     ("4.5.3", Throttled),  # too many recipients
     ("4.7.", Throttled),  # grey-listed, over a rate, or of doubtful reputation for now
     ("4.", Unavailable),
