@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 import httpx
 
 from domain.content import Outgoing
+from domain.limits import Defaults
 from domain.recipients import Address, Channel
 from domain.status import Status
 
@@ -140,6 +141,8 @@ class Provider(Protocol):
     channel: ClassVar[Channel]
     quarantine: ClassVar[float]
     """Seconds within which a receipt normally tells the fate of an uncertain attempt."""
+    limits: ClassVar[Defaults]
+    """How much an account may usually send; the account can say otherwise."""
     secret_fields: ClassVar[frozenset[str]]
     """Names of the configuration fields that are never shown again."""
 

@@ -15,6 +15,7 @@ import httpx
 
 from domain.content import Outgoing
 from domain.errors import CallbackRefused, ContentRefused, Uncertain
+from domain.limits import Defaults
 from domain.recipients import Channel
 from providers import meta_callbacks, meta_errors, meta_messages
 from providers.base import Accepted, Callback, Event, Response
@@ -53,6 +54,11 @@ _FIELDS = (
         description="The number as people see it.",
     ),
 )
+# 80 messages per second and number, inbound ones counted, and one per 6 seconds to a person, of whom 45 may be borrowed
+# from the future: https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput. We borrow five, enough
+# for a template, its image and what an answer brings: other programs may use the number too, and who borrowed all of
+# them keeps that person waiting for minutes.
+_LIMITS = Defaults(rate=80, burst=20, pair_seconds=6, pair_burst=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,7 @@ class Meta:
     name: ClassVar[str] = "meta"
     channel: ClassVar[Channel] = Channel.WHATSAPP
     quarantine: ClassVar[float] = 120.0
+    limits: ClassVar[Defaults] = _LIMITS
     secret_fields: ClassVar[frozenset[str]] = secrets_of(_FIELDS)
 
     phone_number_id: str

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from domain.content import EmailContent, Outgoing
 from domain.errors import CallbackRefused, ContentRefused, InvalidAddress, Uncertain
+from domain.limits import Defaults
 from domain.recipients import Address, AddressKind, Channel
 from providers import mime, smtp_replies, smtp_reports, verp
 from providers.base import Accepted, Callback, Event, MailRequest, MailResponse, Response
@@ -74,6 +75,7 @@ class Smtp:
     name: ClassVar[str] = "smtp"
     channel: ClassVar[Channel] = Channel.EMAIL
     quarantine: ClassVar[float] = 600.0
+    limits: ClassVar[Defaults] = Defaults()  # every relay has its own
     secret_fields: ClassVar[frozenset[str]] = secrets_of(_FIELDS)
 
     host: str
