@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from temporalio.client import Client
@@ -17,6 +18,7 @@ from activities.composing import Composer
 from activities.delivery import Delivery
 from activities.housekeeping import Housekeeping
 from activities.operations import Operations
+from activities.outages import Outages
 from activities.parking import Parking
 from activities.reconciliation import Reconciliation
 from activities.records import Records
@@ -34,10 +36,11 @@ from workflows.client import connect
 from workflows.housekeeping import HousekeepingWorkflow
 from workflows.notification import NotificationWorkflow
 from workflows.operation import OperationWorkflow
+from workflows.outage import OutageWorkflow
 
 log = structlog.get_logger(__name__)
 
-WORKFLOWS = [NotificationWorkflow, OperationWorkflow, HousekeepingWorkflow]
+WORKFLOWS = [NotificationWorkflow, OperationWorkflow, OutageWorkflow, HousekeepingWorkflow]
 # Above the 8 seconds that one provider call may take, so that a graceful stop leaves no doubt behind.
 _GRACE = timedelta(seconds=15)
 
@@ -55,10 +58,10 @@ async def compose(
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     transport, downloads = Transport(), Downloads(allowed_hosts)
-    composer = Composer(AccountProviders(key_ring), Attachments(database, downloads))
-    delivery, records = Delivery(database, transport, composer), Records(database)
-    resolution = Resolution(database, {name: provider.quarantine for name, provider in PROVIDERS.items()})
-    parking = Parking(database)
+    providers = AccountProviders(key_ring)
+    composer = Composer(providers, Attachments(database, downloads))
+    outages = Outages(database, providers, allowed_hosts=allowed_hosts)
+    delivery = Delivery(database, transport, composer)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     try:
         yield Worker(
@@ -66,15 +69,11 @@ async def compose(
             task_queue=task_queue,
             workflows=WORKFLOWS,
             activities=[
-                resolution.resolve,
                 delivery.deliver,
                 delivery.record,
-                records.end,
-                records.statuses,
-                parking.park,
-                parking.unpark,
-                Operations(database).step,
-                Housekeeping(database).expire,
+                outages.probe,
+                outages.release,
+                *_of_the_database(database),
             ],
             workflow_runner=runner,
             max_cached_workflows=max_cached_workflows,
@@ -83,6 +82,21 @@ async def compose(
     finally:
         await transport.aclose()
         await downloads.aclose()
+
+
+def _of_the_database(database: Database) -> list[Callable[..., Any]]:
+    """Returns the activities that need nothing but the database."""
+    resolution = Resolution(database, {name: provider.quarantine for name, provider in PROVIDERS.items()})
+    records, parking = Records(database), Parking(database)
+    return [
+        resolution.resolve,
+        records.end,
+        records.statuses,
+        parking.park,
+        parking.unpark,
+        Operations(database).step,
+        Housekeeping(database).expire,
+    ]
 
 
 async def run(settings: Settings) -> None:

@@ -154,7 +154,7 @@ async def _write(
         .values({name: bindparam(f"new_{name}") for name in _FIELDS} | {"updated_at": func.now()})
     )
     await connection.execute(statement, [_values(row.id, new) for row, new in pairs])
-    await _tell(connection, tenant_id, [(row.id, row.circuit, new) for row, new in pairs])
+    await _tell(connection, tenant_id, pairs)
 
 
 def _values(circuit_id: UUID, new: Circuit) -> dict[str, Any]:
@@ -164,15 +164,16 @@ def _values(circuit_id: UUID, new: Circuit) -> dict[str, Any]:
     return {"circuit_id": circuit_id, **values}
 
 
-async def _tell(connection: AsyncConnection, tenant_id: UUID, changes: Sequence[tuple[UUID, Circuit, Circuit]]) -> None:
+async def _tell(connection: AsyncConnection, tenant_id: UUID, changes: Sequence[tuple[Stored, Circuit]]) -> None:
     """Leaves the start of a workflow for each opening, and word of the closing for the workflow of the former one."""
-    for circuit_id, before, now in changes:
+    for row, now in changes:
+        before, circuit_id, subject = row.circuit, str(row.id), row.subject
         is_new = now.episode != before.episode
         if before.state is not CircuitState.CLOSED and (is_new or now.state is CircuitState.CLOSED):
-            former = keys.outage_workflow(str(circuit_id), before.episode)
+            former = keys.outage_workflow(circuit_id, before.episode)
             await outbox.add_signal(connection, tenant_id, former, signal="closed", cause="closed", arguments=())
         if is_new and now.state is not CircuitState.CLOSED:
-            name = keys.outage_workflow(str(circuit_id), now.episode)
-            order = {"tenant_id": str(tenant_id), "circuit_id": str(circuit_id), "episode": now.episode}
-            start = {"workflow": "outage", "input": order}
+            name = keys.outage_workflow(circuit_id, now.episode)
+            order = {"tenant_id": str(tenant_id), "circuit_id": circuit_id, "episode": now.episode}
+            start = {"workflow": "outage", "input": order, "summary": f"outage of {subject}"}
             await outbox.add_starts(connection, tenant_id, [(name, LANES[Lane.CRITICAL], start)])

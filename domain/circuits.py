@@ -108,6 +108,12 @@ def subject_of(reason: Reason, *, account_id: UUID | str, template_version_id: U
             return account_subject(account_id)
 
 
+def template_of(subject: str) -> UUID | None:
+    """Returns the template's version that a circuit is about, or nothing where it is about an account."""
+    kind, _, rest = subject.partition("/")
+    return UUID(rest.split("/")[1]) if kind == "template" else None
+
+
 def news_of(
     outcome: Outcome,
     reason: Reason | None,

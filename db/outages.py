@@ -1,0 +1,140 @@
+"""What is parked because of circuits: the next one to probe with, and letting all of it go on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import operations, outbox
+from db.care_tables import operation
+from db.circuits import Stored
+from db.delivery_tables import notification
+from db.operations import NewOperation
+from db.tables import account
+from domain import keys
+from domain.circuits import template_of
+from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, ParkedFilter
+from domain.reasons import Reason
+
+ACTOR = "circuit"
+"""Who resumes, in the eyes of people: the circuit that closed."""
+
+OF_ACCOUNTS = (Reason.PROVIDER_UNAVAILABLE, Reason.UNAVAILABLE, Reason.MISCONFIGURED)
+OF_TEMPLATES = (Reason.TEMPLATE_UNAVAILABLE,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provided:
+    """An account as a probe of its provider needs it."""
+
+    state: str
+    provider: str
+    sealed_config: bytes = field(repr=False)
+    updated_at: datetime
+
+
+async def provided(connection: AsyncConnection, tenant_id: UUID, account_id: UUID) -> Provided:
+    """Returns what is needed to ask the provider of an account."""
+    columns = account.c
+    query = select(columns.state, columns.provider, columns.sealed_config, columns.updated_at)
+    row = (await connection.execute(query.where(columns.tenant_id == tenant_id, columns.id == account_id))).one()
+    return Provided(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name for the row as a mapping
+
+
+async def next_parked(
+    connection: AsyncConnection, tenant_id: UUID, stored: Stored, *, after: UUID | None
+) -> UUID | None:
+    """Returns the notification that waits the longest and can be the probe, beginning anew after the last one.
+
+    One that is parked at another account of the channel may go through this one as well.
+    """
+    version = template_of(stored.subject)
+    wanted = _kept(tenant_id, stored.account_id, OF_ACCOUNTS if version is None else OF_TEMPLATES)
+    if version is not None:
+        wanted &= notification.c.template_version_id == version
+    query = select(notification.c.id).where(wanted).order_by(notification.c.id).limit(1)
+    if after is not None:
+        following: UUID | None = await connection.scalar(query.where(notification.c.id > after))
+        if following is not None:
+            return following
+    first: UUID | None = await connection.scalar(query)
+    return first
+
+
+async def let_probe(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID, *, cause: str) -> None:
+    """Lets one parked notification go on; the same cause lets it go once."""
+    name = keys.notification_workflow(str(notification_id))
+    await outbox.add_signal(connection, tenant_id, name, signal="resume", cause=cause, arguments=())
+
+
+async def release(
+    connection: AsyncConnection, tenant_id: UUID, stored: Stored, *, reason: str, parked_after: datetime | None = None
+) -> int:
+    """Lets go on what a circuit that closed kept, as operations in the order of acceptance; returns how many.
+
+    What is parked at another account of the channel goes on too, because it may go through this one. Those that cannot
+    are parked again, and nothing is attempted with them. The same `reason` releases once.
+    """
+    if await _was_released(connection, tenant_id, reason):
+        return 0
+    causes = (*OF_ACCOUNTS, *OF_TEMPLATES)
+    wanted = _kept(tenant_id, stored.account_id, causes)
+    if template_of(stored.subject) is not None:
+        columns = notification.c
+        # The account's own trouble is not over with its template's.
+        wanted &= columns.parked_cause.in_([*OF_TEMPLATES]) | (columns.parked_account_id != stored.account_id)
+    if parked_after is not None:
+        wanted &= notification.c.parked_at >= parked_after
+    groups = select(notification.c.parked_cause, notification.c.parked_account_id).where(wanted).distinct()
+    found = (await connection.execute(groups.order_by(*groups.selected_columns))).all()
+    rate = await _rate(connection, tenant_id, stored.account_id)
+    for cause, account_id in found:
+        meant = ParkedFilter(cause=Reason(cause), account_id=account_id, parked_after=parked_after)
+        await operations.create(connection, tenant_id, _resumption(meant, rate, reason))
+    return len(found)
+
+
+async def release_suspended(connection: AsyncConnection, tenant_id: UUID, account_id: UUID, *, reason: str) -> int:
+    """Lets go on what is parked because no account of the tenant was active, once one is; returns how many wait."""
+    columns = notification.c
+    parked = select(columns.id).where(columns.tenant_id == tenant_id, columns.parked_at.is_not(None))
+    if (
+        await connection.execute(parked.where(columns.parked_cause == Reason.ACCOUNT_SUSPENDED).limit(1))
+    ).first() is None:
+        return 0
+    rate = await _rate(connection, tenant_id, account_id)
+    new = _resumption(ParkedFilter(cause=Reason.ACCOUNT_SUSPENDED), rate, reason)
+    made = await operations.get(connection, tenant_id, await operations.create(connection, tenant_id, new))
+    return made.total if made else 0
+
+
+def _kept(tenant_id: UUID, account_id: UUID, causes: Sequence[Reason]) -> ColumnElement[bool]:
+    """Returns the condition that a notification is parked for one of `causes` at an account of the same channel."""
+    same = select(account.c.channel).where(account.c.tenant_id == tenant_id, account.c.id == account_id)
+    siblings = select(account.c.id).where(account.c.tenant_id == tenant_id, account.c.channel == same.scalar_subquery())
+    columns = notification.c
+    return (
+        (columns.tenant_id == tenant_id)
+        & columns.parked_at.is_not(None)
+        & columns.parked_cause.in_([cause.value for cause in causes])
+        & columns.parked_account_id.in_(siblings)
+    )
+
+
+def _resumption(meant: ParkedFilter, rate: int, reason: str) -> NewOperation:
+    return NewOperation(kind=OperationKind.RESUME, filter=meant, rate=rate, actor=ACTOR, reason=reason)
+
+
+async def _was_released(connection: AsyncConnection, tenant_id: UUID, reason: str) -> bool:
+    columns = operation.c
+    query = select(columns.id).where(columns.tenant_id == tenant_id, columns.actor == ACTOR, columns.reason == reason)
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
+async def _rate(connection: AsyncConnection, tenant_id: UUID, account_id: UUID) -> int:
+    query = select(account.c.limits).where(account.c.tenant_id == tenant_id, account.c.id == account_id)
+    limits = await connection.scalar(query) or {}
+    return max(1, min(int(limits.get("rate") or DEFAULT_RATE), MOST_PER_SECOND))
