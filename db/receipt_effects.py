@@ -92,10 +92,12 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:status_ats AS
 WHERE m.tenant_id = :tenant AND m.id = asked.id
 """)
 
+# What a provider says of a failure replaces a person's word for it, also where the status stays.
 _SUMMARISE = text("""
 UPDATE notification AS n SET updated_at = now(),
        status = asked.status, status_at = CASE WHEN n.status = asked.status THEN n.status_at ELSE now() END,
-       reason = CASE WHEN n.status = asked.status THEN n.reason ELSE asked.reason END,
+       reason = CASE WHEN n.status = asked.status AND (n.reason IS DISTINCT FROM 'settled_not_sent'
+                                                       OR asked.reason IS NULL) THEN n.reason ELSE asked.reason END,
        accepted_at = coalesce(n.accepted_at, seen.accepted_at), sent_at = coalesce(n.sent_at, seen.sent_at),
        delivered_at = coalesce(n.delivered_at, seen.delivered_at), read_at = coalesce(n.read_at, seen.read_at),
        external_id = coalesce(n.external_id, seen.external_id), channel = coalesce(n.channel, seen.channel),

@@ -52,9 +52,17 @@ async def attempt(
     async with database.tenant(tenant_id) as connection:
         claimed = await claim(connection, tenant_id, asked)
     assert claimed is not None
-    record = AttemptRecord(
+    await record(database, tenant_id, UUID(asked.notification_id), claimed, outcome, **recorded)
+    return claimed
+
+
+async def record(
+    database: Database, tenant_id: UUID, notification_id: UUID, claimed: Claimed, outcome: Outcome, **recorded: Any
+) -> None:
+    """Records how a claimed attempt ended."""
+    found = AttemptRecord(
         tenant_id=str(tenant_id),
-        notification_id=asked.notification_id,
+        notification_id=str(notification_id),
         message_id=str(claimed.message_id),
         attempt_id=str(claimed.attempt_id),
         outcome=outcome,
@@ -62,8 +70,7 @@ async def attempt(
         **recorded,
     )
     async with database.tenant(tenant_id) as connection:
-        await records.record(connection, tenant_id, [record])
-    return claimed
+        await records.record(connection, tenant_id, [found])
 
 
 async def receive(

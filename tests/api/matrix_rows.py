@@ -7,8 +7,11 @@ owns it (`world.owner`) and returns the `Call`. An operation without a key belon
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import httpx
+
+from db.session import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +20,14 @@ class World:
 
     Attributes:
         meta: Configuration of an account that the sandbox's stand-in of WhatsApp confirms.
+        database: Where rows of `tenant_id`, the owner, can be made that no request makes.
     """
 
     owner: httpx.AsyncClient
     operator: httpx.AsyncClient
     meta: Mapping[str, str]
+    database: Database
+    tenant_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,11 @@
 """Rows of the tenant matrix for templates, uploads, notifications and timelines; `matrix_rows.py` says how."""
 
-from tests.api import sending
+from uuid import UUID
+
+from domain.notifications import Outcome
+from sealing import KeyRing
+from tests import factories
+from tests.api import deliveries, sending
 from tests.api.matrix_rows import Call, Row, World, fixed, made
 
 _TEMPLATE = {"name": "hello"}
@@ -82,6 +87,16 @@ async def _resent(world: World) -> Call:
     return Call(path=call.path, headers={"Idempotency-Key": "again"})
 
 
+async def _doubtful(world: World) -> Call:
+    call = await _notification(world)
+    account_id = await factories.make_account(
+        world.database, world.tenant_id, KeyRing({"test": b"k" * 32}), provider="sandbox", channel="sms", config={}
+    )
+    asked = deliveries.order(world.tenant_id, UUID(call.path["notification_id"]), account_id)
+    await deliveries.attempt(world.database, world.tenant_id, asked, Outcome.UNKNOWN)
+    return Call(path=call.path, json={"outcome": "sent", "reason": "asked them"})
+
+
 async def _resource(world: World) -> Call:
     await sending.publish(world.owner)
     name = await sending.send(world.owner, resource={"type": "invoice", "id": "7"})
@@ -119,6 +134,7 @@ SENDING_ROWS: dict[str, Row] = {
     "cancel_notification": _notification,
     "cancel_by_key": _cancelled_key,
     "resend_notification": _resent,
+    "settle_notification": _doubtful,
     "create_upload": fixed(content=_FORM, headers={"Content-Type": "multipart/form-data; boundary=x"}, foreign=201),
     "get_upload": _upload,
     "delete_upload": _upload,

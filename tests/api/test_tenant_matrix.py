@@ -13,6 +13,7 @@ import pytest
 from api.app import create_app
 from api.openapi import operations
 from api.scopes import Scope
+from db.session import Database
 from sealing import KeyRing
 from settings import Settings
 from tests.api.matrix_rows import PUBLIC, Call, World
@@ -37,6 +38,18 @@ SCOPED = {name: (*found, scope) for name, found in PROTECTED.items() if (scope :
 OPERATED = {name: found for name, found in PROTECTED.items() if name not in SCOPED}
 
 
+@pytest.fixture
+def world(
+    client: httpx.AsyncClient,
+    operator: httpx.AsyncClient,
+    meta_config: dict[str, str],
+    database: Database,
+    tenant_id: UUID,
+) -> World:
+    """Whose things the rows make."""
+    return World(owner=client, operator=operator, meta=meta_config, database=database, tenant_id=tenant_id)
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_has_a_row(name: str) -> None:
     table = "ROWS" if name in PROTECTED else "PUBLIC"
@@ -55,19 +68,18 @@ def test_only_tenants_are_for_the_operator() -> None:
 @pytest.mark.parametrize("name", SCOPED)
 async def test_only_the_right_key_of_the_right_tenant_gets_an_answer(
     name: str,
-    client: httpx.AsyncClient,
+    world: World,
     other_client: httpx.AsyncClient,
     operator: httpx.AsyncClient,
     open_client: OpenClient,
     make_key: KeyFactory,
     tenant_id: UUID,
-    meta_config: dict[str, str],
 ) -> None:
     method, path, _, scope = SCOPED[name]
-    call = await ROWS[name](World(owner=client, operator=operator, meta=meta_config))
+    call = await ROWS[name](world)
     refused = await _ask(open_client(), method, path, call)
     assert (refused.status_code, refused.json()["type"]) == (401, "urn:carillon:problem:unauthenticated")
-    revoked = await _ask(open_client(await _revoked(client)), method, path, call)
+    revoked = await _ask(open_client(await _revoked(world.owner)), method, path, call)
     assert revoked.status_code == 401
     weak = open_client(await make_key(tenant_id, scopes=sorted({*Scope} - {Scope.EVERYTHING, scope})))
     missing = await _ask(weak, method, path, call)
@@ -82,14 +94,10 @@ async def test_only_the_right_key_of_the_right_tenant_gets_an_answer(
 
 @pytest.mark.parametrize("name", OPERATED)
 async def test_only_the_operator_stands_above_tenants(
-    name: str,
-    client: httpx.AsyncClient,
-    operator: httpx.AsyncClient,
-    open_client: OpenClient,
-    meta_config: dict[str, str],
+    name: str, world: World, client: httpx.AsyncClient, operator: httpx.AsyncClient, open_client: OpenClient
 ) -> None:
     method, path, _ = OPERATED[name]
-    call = await ROWS[name](World(owner=client, operator=operator, meta=meta_config))
+    call = await ROWS[name](world)
     for asking in (open_client(), client, open_client("wrong"), open_client("")):
         assert (await _ask(asking, method, path, call)).status_code == 401
     assert (await _ask(operator, method, path, call)).status_code < 400
