@@ -7,8 +7,9 @@ dispatcher takes the row; what was started already is found started.
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.bulkheads import Bulkheads
 from crashpoints import crash_here
 from db import outbox
 from db.errors import FAILURES, is_unavailable
@@ -31,6 +33,7 @@ from db.outbox import Entry
 from db.session import Database
 from domain.notifications import NotificationInput
 from domain.operations import OperationInput
+from domain.outages import OutageInput
 from domain.outages import OutageInput
 
 log = structlog.get_logger(__name__)
@@ -52,14 +55,29 @@ _TENANT = SearchAttributeKey.for_keyword("CarillonTenant")
 
 
 class Dispatcher:
-    """Takes rows of the outbox and hands them over, `in_flight` at a time."""
+    """Takes rows of the outbox and hands them over, `in_flight` at a time.
 
-    def __init__(self, database: Database, client: Client, *, task_queue: str, in_flight: int = 20) -> None:
+    With `bulkheads` it starts no more than this process has room for; what does not fit stays in the outbox, in its
+    tenant's line, where whoever is more urgent still overtakes it. Signals always pass.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        client: Client,
+        *,
+        task_queue: str,
+        in_flight: int = 20,
+        bulkheads: Bulkheads | None = None,
+    ) -> None:
         self._database = database
         self._client = client
         self._task_queue = task_queue
         self._in_flight = in_flight
+        self._bulkheads = bulkheads or Bulkheads(sys.maxsize)
         self._awake = asyncio.Event()
+        self._bulkheads.on_room(self._awake.set)
+        self._served = outbox.turns({}, [])
         self._finished: list[Entry] = []
         self._running: set[asyncio.Task[None]] = set()
         self._database_answers = True
@@ -112,8 +130,14 @@ class Dispatcher:
     async def _lease(self, count: int) -> list[Entry]:
         if count <= 0:
             return []
+        room = self._bulkheads.room
+        count, full = (min(count, room), False) if room else (count, True)
         async with self._database.system() as connection:
-            entries = await outbox.lease(connection, count=count)
+            entries = await outbox.lease(connection, count=count, served=self._served, signals_only=full)
+        self._served = outbox.turns(self._served, entries)
+        for entry in entries:  # before it is asked how much room is left the next time
+            if entry.kind == "start" and _attempts_at_once(entry.payload):
+                self._bulkheads.started(entry.workflow_id)
         if entries:
             crash_here("after_lease")
         _LEASED.observe(len(entries))
@@ -159,6 +183,15 @@ class Dispatcher:
                 await outbox.release(connection, [entry], seconds=pause)
 
     async def _start(self, entry: Entry) -> str:
+        result = "failed"
+        try:
+            result = await self._start_workflow(entry)
+        finally:
+            if result != "started":
+                self._bulkheads.ended(entry.workflow_id)
+        return result
+
+    async def _start_workflow(self, entry: Entry) -> str:
         payload = entry.payload
         try:
             await self._client.start_workflow(
@@ -210,6 +243,12 @@ def _notification(fields: Mapping[str, Any]) -> NotificationInput:
     )
 
 
+def _attempts_at_once(payload: Mapping[str, Any]) -> bool:
+    """Tells whether a workflow goes to its first attempt as soon as it starts; a scheduled one waits long before."""
+    send_at = _time(payload["input"].get("send_at"))
+    return payload["workflow"] == "notification" and (send_at is None or send_at <= datetime.now(UTC))
+
+
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
@@ -217,6 +256,7 @@ def _time(text: str | None) -> datetime | None:
 _INPUTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "notification": _notification,
     "operation": lambda fields: OperationInput(**fields),
+    "outage": lambda fields: OutageInput(**fields),
     "outage": lambda fields: OutageInput(**fields),
 }
 """How the input of each kind of workflow is read from its row."""
