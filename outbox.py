@@ -34,7 +34,6 @@ from db.session import Database
 from domain.notifications import NotificationInput
 from domain.operations import OperationInput
 from domain.outages import OutageInput
-from domain.outages import OutageInput
 
 log = structlog.get_logger(__name__)
 
@@ -256,7 +255,6 @@ def _time(text: str | None) -> datetime | None:
 _INPUTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "notification": _notification,
     "operation": lambda fields: OperationInput(**fields),
-    "outage": lambda fields: OutageInput(**fields),
     "outage": lambda fields: OutageInput(**fields),
 }
 """How the input of each kind of workflow is read from its row."""
