@@ -23,6 +23,7 @@ class Kind(StrEnum):
     IDEMPOTENCY_IN_FLIGHT = "idempotency-in-flight"
     CANCELLED_BEFORE_START = "cancelled-before-start"
     OUTCOME_UNKNOWN = "outcome-unknown"
+    COUNT_CHANGED = "count-changed"
     PRECONDITION_FAILED = "precondition-failed"
     BODY_TOO_LARGE = "body-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
@@ -85,6 +86,11 @@ TYPES: dict[Kind, ProblemType] = {
         409,
         "Nobody can say whether it was sent",
         "Wait for a late receipt, or send `force: true` and accept that the person may get it twice.",
+    ),
+    Kind.COUNT_CHANGED: ProblemType(
+        409,
+        "More or fewer are meant than was agreed to",
+        "Ask again with `dry_run=true`, look at what is meant, and repeat with its count; `count` is the present one.",
     ),
     Kind.PRECONDITION_FAILED: ProblemType(
         412, "It was changed meanwhile", "Read it again, apply the change to what it says now, and send its new `ETag`."

@@ -33,22 +33,20 @@ def _notification(what: str, facts: _Facts) -> str:
             return f"Sent again as {facts['notification_id']}."
 
 
+_DECISIONS = {
+    "delayed": "Waits{until}.",
+    "retry": "Tries again after a wait{until}.",
+    "fallback": "Goes on to {channel}.",
+    "skipped": "Left {channel} out.",
+    "doubt": "Waits for news{until}.",
+    "parked": "Parked{until}.",
+    "resumed": "Resumed.",
+}
+
+
 def _decision(what: str, facts: _Facts) -> str:
-    channel = facts.get("channel")
     until = f" until {facts['until']}" if "until" in facts else ""
-    match what:
-        case "delayed":
-            return f"Waits{until}."
-        case "retry":
-            return f"Tries again after a wait{until}."
-        case "fallback":
-            return f"Goes on to {channel}."
-        case "skipped":
-            return f"Left {channel} out."
-        case "doubt":
-            return f"Waits for news{until}."
-        case _:
-            return f"Decided: {what}{until}."
+    return _DECISIONS.get(what, f"Decided: {what}{{until}}.").format(until=until, channel=facts.get("channel"))
 
 
 def _attempt(what: str, facts: _Facts) -> str:
