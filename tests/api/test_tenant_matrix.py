@@ -18,11 +18,12 @@ from sealing import KeyRing
 from settings import Settings
 from tests.api.matrix_rows import PUBLIC, Call, World
 from tests.api.matrix_rows import ROWS as BASIC_ROWS
+from tests.api.parked_rows import PARKED_ROWS
 from tests.api.sending_rows import SENDING_ROWS
 
 _DOCUMENT = create_app(Settings(), key_ring=KeyRing({"test": b"k" * 32})).openapi()
 OPERATIONS = {operation["operationId"]: (method, path, operation) for method, path, operation in operations(_DOCUMENT)}
-ROWS = {**BASIC_ROWS, **SENDING_ROWS}
+ROWS = {**BASIC_ROWS, **SENDING_ROWS, **PARKED_ROWS}
 OpenClient = Callable[..., httpx.AsyncClient]
 KeyFactory = Callable[..., Awaitable[str]]
 
