@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8080"
     # Accepted notifications of one tenant that may wait for a worker; beyond it, callers are told to come back.
     line_bound: int = Field(default=100_000, ge=1)
+    # Attempts that a worker process has on their way at once, at most 40 of 100 for one account.
+    deliveries_at_once: int = Field(default=100, ge=1, le=5000)
     worker_metrics_port: int = 9464
     sandboxed_workflows: bool = False
     # Seconds between two runs of housekeeping.

@@ -14,6 +14,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.accounts import AccountProviders
 from activities.attachments import Attachments
+from activities.bulkheads import Bulkheads, FirstOutcomes
 from activities.composing import Composer
 from activities.delivery import Delivery
 from activities.housekeeping import Housekeeping
@@ -53,29 +54,29 @@ async def compose(
     *,
     task_queue: str,
     allowed_hosts: frozenset[str] = frozenset(),
+    bulkheads: Bulkheads | None = None,
+    local_activities: int = 110,
     sandboxed: bool = False,
     max_cached_workflows: int = 1000,
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
+    bulkheads = bulkheads or Bulkheads(local_activities)
     transport, downloads = Transport(), Downloads(allowed_hosts)
     providers = AccountProviders(key_ring)
     composer = Composer(providers, Attachments(database, downloads))
     outages = Outages(database, providers, allowed_hosts=allowed_hosts)
-    delivery = Delivery(database, transport, composer)
+    delivery = _delivery(database, transport, composer, bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     try:
         yield Worker(
             client,
             task_queue=task_queue,
             workflows=WORKFLOWS,
-            activities=[
-                delivery.deliver,
-                delivery.record,
-                outages.probe,
-                outages.release,
-                *_of_the_database(database),
-            ],
+            activities=[delivery.deliver, delivery.record, outages.probe, outages.release, *_of_the_database(database)],
+            interceptors=[FirstOutcomes(bulkheads)],
             workflow_runner=runner,
+            max_concurrent_local_activities=local_activities,  # each of them holds a workflow task
+            max_concurrent_workflow_tasks=local_activities,
             max_cached_workflows=max_cached_workflows,
             graceful_shutdown_timeout=_GRACE,
         )
@@ -99,6 +100,11 @@ def _of_the_database(database: Database) -> list[Callable[..., Any]]:
     ]
 
 
+def _delivery(database: Database, transport: Transport, composer: Composer, bulkheads: Bulkheads) -> Delivery:
+    usual = {name: provider.limits for name, provider in PROVIDERS.items()}
+    return Delivery(database, transport, composer, bulkheads=bulkheads, usual_limits=usual)
+
+
 async def run(settings: Settings) -> None:
     """Runs the worker until SIGTERM or SIGINT; what is being sent is finished first."""
     stop = asyncio.Event()
@@ -107,7 +113,8 @@ async def run(settings: Settings) -> None:
     key_ring = KeyRing.parse(settings.key_ring.get_secret_value())
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
     client = await connect(settings.temporal_address, namespace=settings.temporal_namespace, key_ring=key_ring)
-    dispatcher = Dispatcher(database, client, task_queue=settings.task_queue)
+    bulkheads = Bulkheads(settings.deliveries_at_once)
+    dispatcher = Dispatcher(database, client, task_queue=settings.task_queue, bulkheads=bulkheads)
     metrics = await serve_metrics(settings.api_host, settings.worker_metrics_port, healthy=lambda: dispatcher.healthy)
     composed = compose(
         client,
@@ -115,6 +122,9 @@ async def run(settings: Settings) -> None:
         key_ring,
         task_queue=settings.task_queue,
         allowed_hosts=settings.allowed_provider_hosts,
+        bulkheads=bulkheads,
+        # Plans and ends beside the attempts: more of them than connections would only wait for those.
+        local_activities=settings.deliveries_at_once + settings.database_pool_size,
         sandboxed=settings.sandboxed_workflows,
     )
     async with metrics, composed as worker:
