@@ -70,6 +70,10 @@ async def test_metrics_name_routes_and_never_ids(client: httpx.AsyncClient) -> N
     assert "someone-secret" not in found
 
 
+async def test_duplicates_that_receipts_prove_are_counted_here(anonymous: httpx.AsyncClient) -> None:
+    assert "# TYPE carillon_duplicates_confirmed_total counter" in (await anonymous.get("/metrics")).text
+
+
 async def test_the_documentation_page_needs_no_other_host(anonymous: httpx.AsyncClient) -> None:
     page = await anonymous.get("/docs")
     assert page.status_code == 200
