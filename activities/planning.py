@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from channels.addresses import country_of
 from db.resolution import AccountRow, AddressRow, Wanted
 from domain import locales
 from domain.notifications import Hop, Plan, SkippedHop
 from domain.reasons import Reason
-from domain.recipients import CARRIES, Channel
+from domain.recipients import CARRIES, Address, Channel
 from domain.status import Status
 from domain.templates import Part, choose_part
 
@@ -73,8 +74,14 @@ def _address(wanted: Wanted, channel: Channel) -> AddressRow | Reason:
         return Reason.NO_ADDRESS
     active = [row for row in usable if row.status == "active"]
     if active:
-        return active[0]
+        allowed = [row for row in active if _is_allowed(wanted, channel, row.address)]
+        return allowed[0] if allowed else Reason.COUNTRY_NOT_ALLOWED
     return _STATUS_REASONS.get(usable[0].status, Reason.NO_ADDRESS)
+
+
+def _is_allowed(wanted: Wanted, channel: Channel, address: Address) -> bool:
+    """Tells whether a text message may go to the number's country; who named no countries allows none."""
+    return channel is not Channel.SMS or country_of(address.value) in wanted.sms_countries
 
 
 def _account(wanted: Wanted, channel: Channel, accounts: Sequence[AccountRow]) -> AccountRow | Reason:

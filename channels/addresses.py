@@ -9,6 +9,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResu
 from domain.recipients import Address, AddressKind
 
 _LONGEST = 320
+_NO_COUNTRY = "001"
 _USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _UNREADABLE = {
     NumberParseException.INVALID_COUNTRY_CODE: "the number has no valid country code; write it like +919876543210",
@@ -55,6 +56,21 @@ def parse_phone(text: str, region: str | None = None) -> Address:
     if result != ValidationResult.IS_POSSIBLE:
         raise AddressError(_IMPOSSIBLE.get(result, "no such phone number can exist"))
     return Address(AddressKind.PHONE, phonenumbers.format_number(number, PhoneNumberFormat.E164))
+
+
+def country_of(phone: str) -> str | None:
+    """Returns the ISO 3166 code of the country that an E.164 number belongs to, or nothing where nobody can say.
+
+    Of countries that share a code (+1, +7, +44) the one that assigns the number counts; numbers of none of them, and
+    those of no country (satellites, +883), have none.
+    """
+    try:
+        number = phonenumbers.parse(phone)
+    except NumberParseException:
+        return None
+    regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
+    region = regions[0] if len(regions) == 1 else phonenumbers.region_code_for_number(number)
+    return region if region != _NO_COUNTRY else None
 
 
 def parse_email(text: str) -> Address:

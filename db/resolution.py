@@ -47,14 +47,17 @@ class Wanted:
     fallback: Mapping[str, Mapping[str, Any]]
     on_unknown: OnUnknown
     parts: Sequence[Mapping[str, Any]] = field(repr=False)
+    sms_countries: Sequence[str] = ()
     addresses: tuple[AddressRow, ...] = ()
 
 
 _WANTED = text("""
 SELECT n.id, n.to_kind, n."to", n.critical, coalesce(n.channels, t.channels) AS channels, n.sender,
        coalesce(n.locale, r.locale) AS locale, n.on_unknown, v.parts,
-       coalesce(t.defaults -> 'fallback', '{}'::jsonb) || n.fallback AS fallback, n.receiver_id
+       coalesce(t.defaults -> 'fallback', '{}'::jsonb) || n.fallback AS fallback, n.receiver_id,
+       coalesce(tenant.settings -> 'sms_countries', '[]'::jsonb) AS sms_countries
 FROM notification AS n
+JOIN tenant ON tenant.id = n.tenant_id
 JOIN template_version AS v ON v.tenant_id = :tenant AND v.id = n.template_version_id
 JOIN template AS t ON t.tenant_id = :tenant AND t.id = v.template_id
 LEFT JOIN recipient AS r ON r.tenant_id = :tenant AND r.id = n.receiver_id

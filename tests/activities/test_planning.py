@@ -121,3 +121,34 @@ def test_when_a_hop_counts_as_having_worked(policy: dict[str, Any], success: Sta
 def test_an_account_can_have_a_quarantine_of_its_own() -> None:
     accounts = (replace(ACCOUNTS[0], quarantine=5.0),)
     assert make_plan(WANTED, accounts, {"meta": 60.0}, NOW).hops[0].quarantine == 5.0
+
+
+def phone(number: int, value: str) -> AddressRow:
+    return replace(PHONE, id=UUID(int=number), address=Address(AddressKind.PHONE, value))
+
+
+@pytest.mark.parametrize(
+    ("countries", "numbers", "expected"),
+    [
+        pytest.param([], ["+919876543210"], Reason.COUNTRY_NOT_ALLOWED, id="no countries named, none allowed"),
+        pytest.param(["IN"], ["+919876543210"], 1, id="an allowed country"),
+        pytest.param(["US"], ["+919876543210"], Reason.COUNTRY_NOT_ALLOWED, id="another country"),
+        pytest.param(["US"], ["+18765551234"], Reason.COUNTRY_NOT_ALLOWED, id="another country of the same code"),
+        pytest.param(["US", "JM"], ["+15550000000"], Reason.COUNTRY_NOT_ALLOWED, id="nobody knows which country"),
+        pytest.param(["US", "IN"], ["+883510000000", "+919876543210"], 2, id="the first number that is allowed"),
+    ],
+)
+def test_text_messages_go_to_allowed_countries_only(
+    countries: list[str], numbers: list[str], expected: int | Reason
+) -> None:
+    text = {"channel": "sms", "locale": "default", "content": {"text": "t"}}
+    addresses = tuple(phone(place, value) for place, value in enumerate(numbers, 1))
+    sms = replace(ACCOUNTS[0], channel=Channel.SMS)
+    wanted = replace(WANTED, channels=(Channel.SMS,), parts=[text], addresses=addresses, sms_countries=countries)
+    made = make_plan(wanted, (sms,), {}, NOW)
+    found = [hop.address_id for hop in made.hops] + [skipped.reason for skipped in made.skipped]
+    assert found == [str(UUID(int=expected)) if isinstance(expected, int) else expected]
+
+
+def test_countries_concern_text_messages_only() -> None:
+    assert plan(sms_countries=["IN"]) == (named(10, 20), [])

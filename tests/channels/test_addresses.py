@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.addresses import AddressError, parse_email, parse_phone, parse_whatsapp_user
+from channels.addresses import AddressError, country_of, parse_email, parse_phone, parse_whatsapp_user
 from domain.recipients import Address, AddressKind
 
 
@@ -86,3 +86,20 @@ def test_parsing_is_stable_or_refused_with_the_one_error(parse: Callable[[str], 
         assert str(error)  # noqa: PT017 - both ways are fine, only the kind of error matters
     else:
         assert parse(address.value) == address
+
+
+@pytest.mark.parametrize(
+    ("phone", "country"),
+    [
+        ("+919876543210", "IN"),
+        ("+14155552671", "US"),
+        ("+16135550100", "CA"),
+        ("+447911123456", "GB"),
+        ("+447700900123", None),
+        ("+883510000000", None),
+        ("+999123", None),
+        ("whoever", None),
+    ],
+)
+def test_a_phone_number_tells_its_country(phone: str, country: str | None) -> None:
+    assert country_of(phone) == country
