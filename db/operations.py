@@ -112,6 +112,13 @@ async def page(
     return [_operation(row) for row in rows.mappings()]
 
 
+async def exists(connection: AsyncConnection, tenant_id: UUID, *, actor: str, reason: str) -> bool:
+    """Tells whether somebody created an operation for a reason already."""
+    columns = operation.c
+    query = select(columns.id).where(columns.tenant_id == tenant_id, columns.actor == actor, columns.reason == reason)
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
 async def stop(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Operation | None:
     """Stops an operation, unless it is over, and returns it; it takes up nothing more once this is committed."""
     found = await _lock(connection, tenant_id, operation_id)

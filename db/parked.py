@@ -13,6 +13,7 @@ from db.delivery_tables import notification
 from db.notifications import Notification, selected, triggered
 from db.tables import account
 from domain.operations import ParkedFilter
+from domain.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,3 +130,16 @@ async def by_cause(connection: AsyncConnection, *, most: int) -> Mapping[str, in
     """Returns how many notifications of all tenants are parked for each cause, looking at `most` of them."""
     rows: Any = await connection.execute(_BY_CAUSE, {"most": most})
     return {row.parked_cause: row.count for row in rows}
+
+
+_TENANTS = text("""
+SELECT t.id FROM tenant AS t WHERE EXISTS (
+    SELECT FROM notification AS n
+    WHERE n.tenant_id = t.id AND n.parked_at IS NOT NULL AND n.parked_cause = :cause AND n.parked_at < :before
+) ORDER BY t.id
+""")
+
+
+async def tenants_with(connection: AsyncConnection, cause: Reason, *, before: datetime) -> Sequence[UUID]:
+    """Returns the tenants of whom something is parked for a cause since before a moment."""
+    return list((await connection.execute(_TENANTS, {"cause": cause.value, "before": before})).scalars())
