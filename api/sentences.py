@@ -1,6 +1,7 @@
 """What happened, in words: one sentence for each entry of a timeline."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from db.timeline import Entry
@@ -16,6 +17,11 @@ def summary(entry: Entry) -> str:
     said = _SAYINGS[family](what, entry.detail)
     why = SENTENCES[Reason(entry.reason)] if entry.reason in set(Reason) else None
     return f"{said} {why}" if why else said
+
+
+def readable(moment: datetime) -> str:
+    """Returns a moment for people, such as `21 Nov 2026, 10:18:03 UTC`."""
+    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
 
 
 def _notification(what: str, facts: _Facts) -> str:
@@ -41,12 +47,17 @@ _DECISIONS = {
     "doubt": "Waits for news{until}.",
     "parked": "Parked{until}.",
     "resumed": "Resumed.",
+    "failover": "Goes on through another account of {channel}.",
+    "settled": "Attempt {number} over {channel} was settled by {by}, who said: “{note}”.",
+    "duplicate": "Attempts {numbers} over {channel} were all accepted.",
 }
 
 
 def _decision(what: str, facts: _Facts) -> str:
-    until = f" until {facts['until']}" if "until" in facts else ""
-    return _DECISIONS.get(what, f"Decided: {what}{{until}}.").format(until=until, channel=facts.get("channel"))
+    until = f" until {readable(datetime.fromisoformat(facts['until']))}" if "until" in facts else ""
+    numbers = " and ".join(str(number) for number in facts.get("numbers", ()))
+    said = _DECISIONS.get(what, f"Decided: {what}{{until}}.")
+    return said.format(**{"channel": None, **facts, "until": until, "numbers": numbers})
 
 
 def _attempt(what: str, facts: _Facts) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field
 from api.auth import Principal, needs
 from api.models import JsonObject, Shown
 from api.notification_models import NotificationId
+from api.notification_views import sentence
 from api.paging import Page, PagingOf
 from api.problems import not_found
 from api.routing import noun_router
@@ -32,6 +33,7 @@ class TimelineEntry(Shown):
     kind: str = Field(description="`notification.accepted`, `decision.…`, `attempt.…`, `receipt.…`, `reply.received` …")
     summary: str = Field(description="What happened, in words.")
     reason: str | None = Field(description="Code of why, where there is one; see the reference of reasons.")
+    reason_text: str | None = Field(description="The reason in a sentence.")
     detail: JsonObject
 
 
@@ -92,4 +94,11 @@ def _resource_entry(row: Entry) -> ResourceEntry:
 
 
 def _fields(row: Entry) -> dict[str, object]:
-    return {"at": row.at, "kind": row.kind, "summary": summary(row), "reason": row.reason, "detail": dict(row.detail)}
+    return {
+        "at": row.at,
+        "kind": row.kind,
+        "summary": summary(row),
+        "reason": row.reason,
+        "reason_text": sentence(row.reason),
+        "detail": dict(row.detail),
+    }

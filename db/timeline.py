@@ -54,8 +54,13 @@ WITH chosen AS (
 ), sent AS (
     SELECT m.* FROM message AS m JOIN chosen AS n ON m.notification_id = n.id WHERE m.tenant_id = :tenant
 ), tried AS (
-    SELECT a.*, m.notification_id, m.channel, m.provider, m.hop, m.part
-    FROM attempt AS a JOIN sent AS m ON a.message_id = m.id WHERE a.tenant_id = :tenant
+    SELECT a.*, m.notification_id, m.channel, m.hop, m.part, used.provider, used.id AS used_id, used.name AS used_name,
+           -- What a person said of it is a decision of its own; at its end the attempt was in doubt.
+           CASE WHEN a.settled_by = 'person' THEN 'unknown' ELSE a.state END AS seen,
+           CASE WHEN a.settled_by = 'person' THEN 'outcome_unknown' ELSE a.error_code END AS seen_code
+    FROM attempt AS a JOIN sent AS m ON a.message_id = m.id
+    JOIN account AS used ON used.tenant_id = :tenant AND used.id = coalesce(a.account_id, m.account_id)
+    WHERE a.tenant_id = :tenant
 ), heard AS (
     SELECT r.*, m.notification_id, m.channel, reach.reach > greatest(
                max(reach.reach) OVER (PARTITION BY r.message_id ORDER BY r.received_at, r.id
@@ -78,13 +83,14 @@ WITH chosen AS (
     FROM decision AS d JOIN chosen AS n ON d.notification_id = n.id WHERE d.tenant_id = :tenant
     UNION ALL
     SELECT a.notification_id, a.claimed_at, 2, a.id, 'attempt.claimed', NULL, jsonb_build_object(
-               'channel', a.channel, 'provider', a.provider, 'hop', a.hop, 'part', a.part, 'number', a.number,
-               'reference', a.reference, 'message_id', a.message_id,
+               'channel', a.channel, 'provider', a.provider, 'account_id', a.used_id, 'account', a.used_name,
+               'hop', a.hop, 'part', a.part, 'number', a.number, 'reference', a.reference, 'message_id', a.message_id,
                'possible_duplicate', nullif(a.possible_duplicate, false))
     FROM tried AS a
     UNION ALL
-    SELECT a.notification_id, a.finished_at, 3, a.id, 'attempt.' || a.state, a.error_code, jsonb_build_object(
-               'channel', a.channel, 'provider', a.provider, 'number', a.number, 'reference', a.reference,
+    SELECT a.notification_id, a.finished_at, 3, a.id, 'attempt.' || a.seen, a.seen_code, jsonb_build_object(
+               'channel', a.channel, 'provider', a.provider, 'account_id', a.used_id, 'account', a.used_name,
+               'hop', a.hop, 'part', a.part, 'number', a.number, 'reference', a.reference,
                'message_id', a.message_id, 'provider_message_id', a.provider_message_id,
                'provider_code', a.provider_code, 'detail', a.detail, 'retry_after', a.retry_after,
                'settled_by', a.settled_by)

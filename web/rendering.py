@@ -1,7 +1,6 @@
 """Pages out of templates: everything that is filled in is escaped, and what a template forgets to get is an error."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from api.sentences import readable
 from db.json import pretty
 from domain.reasons import SENTENCES, Reason
 from web.assets import asset_url
@@ -25,11 +25,6 @@ def render(request: Request, template: str, *, status: int = 200, **facts: Any) 
 def words(code: str) -> str:
     """Returns a code as words: `not_sent` is read as `not sent`."""
     return code.replace("_", " ").replace(".", " ")
-
-
-def utc(moment: datetime) -> str:
-    """Returns a moment for people, such as `21 Nov 2026, 10:18:03 UTC`."""
-    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
 
 
 def sentence(reason: str | None) -> str | None:
@@ -50,4 +45,4 @@ def _environment(filters: Mapping[str, Any]) -> jinja2.Environment:
     return environment
 
 
-_PAGES = _environment({"words": words, "utc": utc, "pretty": pretty, "sentence": sentence})
+_PAGES = _environment({"words": words, "utc": readable, "pretty": pretty, "sentence": sentence})

@@ -107,7 +107,8 @@ async def test_everything_that_happened_stands_in_order(
         "throttled", "130429", 1,
     )  # fmt: skip
     assert refused["summary"].endswith(SENTENCES[Reason.THROTTLED])
-    assert SENTENCES[Reason.RETRY_LATER] in retried["summary"]
+    assert retried["reason_text"] == SENTENCES[Reason.RETRY_LATER]
+    assert (entries[0]["reason"], entries[0]["reason_text"]) == (None, None)
     assert (reply["detail"]["text"], reply["detail"]["payload"]) == ("Yes", "accept:7")
     assert entries[4]["detail"]["reference"] == entries[5]["detail"]["reference"]
 
@@ -172,6 +173,49 @@ async def test_every_reason_of_a_decision_is_told_in_words(
     entries = (await _timeline(client, name))[1:]
     assert sorted((entry["reason"], entry["kind"].removeprefix("decision.")) for entry in entries) == sorted(told)
     assert all(entry["summary"].endswith(SENTENCES[Reason(entry["reason"])]) for entry in entries)
+
+
+async def test_moments_in_sentences_are_for_people(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    version_id = await factories.make_version(database, tenant_id)
+    name = await factories.make_notification(database, tenant_id, version_id, to="+15550100", to_kind="phone")
+    until = datetime(2026, 11, 21, 10, 18, 3, 250_000, tzinfo=UTC)
+    async with database.tenant(tenant_id) as connection:
+        noted = Decision(sequence=1, kind="delayed", reason=Reason.SCHEDULED, until=until)
+        await decisions.add(connection, tenant_id, {str(name): [noted]})
+    entry = (await _timeline(client, name))[1]
+    assert entry["summary"] == f"Waits until 21 Nov 2026, 10:18:03 UTC. {SENTENCES[Reason.SCHEDULED]}"
+    assert datetime.fromisoformat(entry["detail"]["until"]) == until
+
+
+async def test_what_a_person_said_and_what_was_proven_stand_beside_the_doubt(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID, account_id: UUID
+) -> None:
+    await sending.publish(client)
+    name = await sending.send(client)
+    doubt: dict[str, Any] = {"outcome": Outcome.UNKNOWN, "error_code": "outcome_unknown"}
+    first = await deliveries.attempt(database, tenant_id, deliveries.order(tenant_id, name, account_id), **doubt)
+    said = {"outcome": "not_sent", "reason": "not in {their} log"}
+    assert (await client.post(f"/v1/notifications/{name}/settle", json=said)).status_code == 200
+    again = deliveries.order(tenant_id, name, account_id, number=2)
+    second = await deliveries.attempt(database, tenant_id, again, **doubt)
+    told = {entry["kind"]: entry for entry in await _timeline(client, name)}
+    settled = told["decision.settled"]
+    assert (settled["reason"], settled["detail"]["note"]) == ("settled_not_sent", "not in {their} log")
+    assert "Attempt 1 over sms was settled by key:test key" in settled["summary"]
+    assert "“not in {their} log”" in settled["summary"]
+    assert (told["attempt.unknown"]["reason"], "attempt.not_sent" in told) == ("outcome_unknown", False)
+    for number, one in enumerate((first, second)):
+        await deliveries.receive(
+            database, tenant_id, one, Status.SENT, key=f"k{number}", provider_message_id=f"m{number}"
+        )
+    entries = await _timeline(client, name)
+    (duplicate,) = [entry for entry in entries if entry["kind"] == "decision.duplicate"]
+    assert duplicate["summary"] == f"Attempts 1 and 2 over sms were all accepted. {duplicate['reason_text']}"
+    assert [entry["detail"]["settled_by"] for entry in entries if entry["kind"] == "attempt.accepted"] == [
+        "receipt"
+    ] * 2
 
 
 async def test_a_resource_that_nothing_is_about_has_an_empty_timeline(client: httpx.AsyncClient) -> None:
