@@ -7,6 +7,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from api.parked_gauge import ParkedGauge
 from db import duplicates
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -29,6 +30,7 @@ class Metrics:
     duration: Histogram = field(init=False)
     in_flight: Gauge = field(init=False)
     callbacks: Counter = field(init=False)
+    parked: ParkedGauge = field(init=False)
 
     def __post_init__(self) -> None:
         duration = Histogram(
@@ -44,6 +46,7 @@ class Metrics:
         callbacks = Counter(
             "carillon_callbacks", "Authentic callbacks of providers.", ("provider", "kind"), registry=self.registry
         )
+        object.__setattr__(self, "parked", ParkedGauge(self.registry))
         object.__setattr__(self, "callbacks", callbacks)
         object.__setattr__(self, "duration", duration)
         object.__setattr__(self, "in_flight", in_flight)

@@ -56,6 +56,7 @@ async def get_readiness(services: ServicesOf) -> Readiness:
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
 async def get_metrics(services: ServicesOf) -> Response:
     """Returns all metrics of this process in Prometheus' text format; keep the path inside your network."""
+    await services.metrics.parked.refresh(services.database, services.now())
     return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
 from db.care_tables import circuit
@@ -254,6 +255,23 @@ async def test_what_is_not_parked_is_neither_resumed_nor_dropped(client: httpx.A
 async def test_dropping_one_needs_a_reason(client: httpx.AsyncClient, park: Park) -> None:
     name = await park()
     await post(client, f"/v1/notifications/{name}/drop", 422)
+
+
+async def test_metrics_count_what_is_parked_by_cause(
+    anonymous: httpx.AsyncClient, park: Park, app: FastAPI, database: Database, tenant_id: UUID
+) -> None:
+    for cause in ("misconfigured", "misconfigured", "daily_cap"):
+        await park(cause)
+    gauge = app.state.services.metrics.parked
+    text = (await anonymous.get("/metrics")).text
+    assert 'carillon_parked{cause="misconfigured"} 2.0' in text
+    assert 'carillon_parked{cause="daily_cap"} 1.0' in text
+    async with database.tenant(tenant_id) as connection:
+        await connection.execute(update(notification).values(parked_at=None, parked_cause=None))
+    await gauge.refresh(database, datetime.now(UTC))
+    assert 'carillon_parked{cause="daily_cap"} 1.0' in (await anonymous.get("/metrics")).text  # not counted again yet
+    await gauge.refresh(database, datetime.now(UTC) + timedelta(seconds=20))
+    assert 'carillon_parked{cause="daily_cap"} 0.0' in (await anonymous.get("/metrics")).text
 
 
 async def test_the_timeline_says_that_it_was_parked_and_went_on(

@@ -1,0 +1,45 @@
+"""How many notifications are parked, as the API shows it among its metrics."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from db import parked
+from db.errors import FAILURES
+from db.session import Database
+
+log = structlog.get_logger(__name__)
+
+MOST = 100_000
+"""How many parked notifications one look counts; more are shown as that many."""
+_KEPT = timedelta(seconds=10)
+
+
+class ParkedGauge:
+    """Counts by cause over all tenants, at most every ten seconds, however often it is asked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._gauge = Gauge(
+            "carillon_parked",
+            f"Parked notifications of all tenants, counted up to {MOST:,}; the same in every API process.",
+            ("cause",),
+            registry=registry,
+        )
+        self._causes: set[str] = set()
+        self._counted_at: datetime | None = None
+
+    async def refresh(self, database: Database, now: datetime) -> None:
+        """Brings the counts up to date; while the database is away, the last ones stand."""
+        if self._counted_at is not None and now - self._counted_at < _KEPT:
+            return
+        self._counted_at = now
+        try:
+            async with database.system() as connection:
+                counts = await parked.by_cause(connection, most=MOST)
+        except FAILURES as error:
+            log.warning("parked.not_counted", error=type(error).__name__)
+            return
+        self._causes |= counts.keys()
+        for cause in self._causes:
+            self._gauge.labels(cause).set(counts.get(cause, 0))
