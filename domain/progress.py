@@ -37,6 +37,7 @@ class HopProgress:
         doubtful: Some attempt's outcome stayed unknown.
         held: What the last order was told, where it was not attempted.
         reserved_for: The instant that the limits gave to the next attempt.
+        crowded: How often in a row there was no place.
         account: Which of the hop's accounts is used: 0 its own, then its alternates.
         troubled: The accounts that had trouble since the last resumption.
         trouble_since: When an account had trouble first.
@@ -52,6 +53,7 @@ class HopProgress:
     follow_up_attempts: int = 0
     held: Delivered | None = None
     reserved_for: datetime | None = None
+    crowded: int = 0
     account: int = 0
     troubled: frozenset[int] = frozenset()
     trouble_since: datetime | None = None
@@ -110,14 +112,17 @@ class Progress:
             since = state.trouble_since or delivered.at
             state = replace(state, troubled=state.troubled | {account}, trouble_since=since)
         if delivered.outcome is Outcome.HELD:
-            kept = state.reserved_for if delivered.reason is Reason.ACCOUNT_BUSY else None
-            return self.with_hop(index, replace(state, held=delivered, reserved_for=delivered.reserved_for or kept))
+            is_busy = delivered.reason is Reason.ACCOUNT_BUSY
+            reserved = state.reserved_for if is_busy else delivered.reserved_for
+            crowded = state.crowded + 1 if is_busy else 0
+            return self.with_hop(index, replace(state, held=delivered, reserved_for=reserved, crowded=crowded))
         changed = replace(
             state,
             attempts=number,
             last=delivered,
             held=None,
             reserved_for=None,
+            crowded=0,
             status=advance(state.status, delivered.status),
             doubtful=state.doubtful or delivered.outcome is Outcome.UNKNOWN,
         )

@@ -116,9 +116,12 @@ def _untroubled(hop: Hop, state: HopProgress) -> int | None:
 def _after_hold(plan: Plan, progress: Progress, hop: Hop, held: Delivered, now: datetime) -> Step:
     if held.until is None:
         return _in_trouble(plan, progress, hop, held.reason or Reason.PROVIDER_UNAVAILABLE, now)
-    if now < held.until:
-        return Wait(until=held.until, reason=held.reason or Reason.RATE_LIMITED, hop=hop)
-    return _send(plan, hop, progress.hop(progress.current))
+    state = progress.hop(progress.current)
+    # Who finds no place again and again comes back less often, up to about a minute.
+    until = held.at + (held.until - held.at) * 2 ** min(max(state.crowded - 1, 0), 5)
+    if now < until:
+        return Wait(until=until, reason=held.reason or Reason.RATE_LIMITED, hop=hop)
+    return _send(plan, hop, state)
 
 
 def _in_trouble(plan: Plan, progress: Progress, hop: Hop, reason: Reason, now: datetime) -> Step:

@@ -147,6 +147,12 @@ def test_a_reserved_instant_goes_with_the_next_attempt() -> None:
     assert after(LIMITED).after(0, 1, 0, AWAY).hop(0).reserved_for is None
 
 
+@pytest.mark.parametrize(("times", "factor"), [(1, 1), (2, 2), (4, 8), (6, 32), (50, 32)])
+def test_who_finds_no_place_again_comes_back_less_often(times: int, factor: int) -> None:
+    step = decide(ONE, after(*[BUSY] * times), NOW)
+    assert step == Wait(until=NOW + (LATER - NOW) * factor, reason=Reason.ACCOUNT_BUSY, hop=FIRST)
+
+
 def test_an_outage_beyond_patience_gives_the_next_channel_its_turn() -> None:
     step = decide(TWO_HOPS, after(OUTAGE), NOW + PATIENCE)
     assert step == NextHop(reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST)
