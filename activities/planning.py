@@ -1,6 +1,6 @@
 """Turns what was asked for into a plan: pure, so that every rule is a line in a table of tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from channels.addresses import country_of
 from db.resolution import AccountRow, AddressRow, Wanted
 from domain import locales
-from domain.notifications import Hop, Plan, SkippedHop
+from domain.circuits import account_subject, template_subject
+from domain.failover import Candidate, order
+from domain.notifications import Alternate, Hop, Plan, SkippedHop
 from domain.reasons import Reason
 from domain.recipients import CARRIES, Address, Channel
 from domain.status import Status
@@ -20,16 +22,23 @@ SERVICE_WINDOW = timedelta(hours=24)
 _STATUS_REASONS = {"suppressed": Reason.ADDRESS_SUPPRESSED, "invalid": Reason.ADDRESS_INVALID}
 
 
-def make_plan(wanted: Wanted, accounts: Sequence[AccountRow], quarantines: Mapping[str, float], now: datetime) -> Plan:
+def make_plan(
+    wanted: Wanted,
+    accounts: Sequence[AccountRow],
+    quarantines: Mapping[str, float],
+    now: datetime,
+    held: Collection[str] = (),
+) -> Plan:
     """Returns the hops that can be tried, in the order asked for, and why the others cannot.
 
-    `quarantines` holds, by provider, the seconds within which a receipt normally settles an uncertain attempt.
+    `quarantines` holds, by provider, the seconds within which a receipt normally settles an uncertain attempt; `held`
+    holds the subjects whose circuits let nothing through.
     """
     hops: list[Hop] = []
     skipped: list[SkippedHop] = []
     parts = [Part(channel=Channel(p["channel"]), locale=p["locale"], content=p["content"]) for p in wanted.parts]
     for channel in wanted.channels or tuple(dict.fromkeys(part.channel for part in parts)):
-        found = _hop(wanted, channel, parts, accounts, len(hops), now)
+        found = _hop(wanted, channel, parts, accounts, len(hops), now, held)
         if isinstance(found, Reason):
             skipped.append(SkippedHop(channel=channel, reason=found))
         else:
@@ -44,6 +53,7 @@ def _hop(
     accounts: Sequence[AccountRow],
     index: int,
     now: datetime,
+    held: Collection[str],
 ) -> Hop | Reason:
     part = choose_part(parts, channel, locales.chain(wanted.locale))
     if part is None:
@@ -51,11 +61,14 @@ def _hop(
     address = _address(wanted, channel)
     if isinstance(address, Reason):
         return address
-    account = _account(wanted, channel, accounts)
-    if isinstance(account, Reason):
-        return account
-    if _needs_window(channel, part.content) and not _in_window(address, now):
+    usable = _usable(wanted, channel, accounts)
+    if isinstance(usable, Reason):
+        return usable
+    # Only the number that somebody wrote to may answer freely: no other one takes over.
+    is_free_form = _needs_window(channel, part.content)
+    if is_free_form and not _in_window(address, now):
         return Reason.OUTSIDE_WINDOW
+    account, *others = usable[:1] if is_free_form else _ordered(wanted, usable, part.locale, held)
     return Hop(
         index=index,
         channel=channel,
@@ -65,6 +78,7 @@ def _hop(
         locale=part.locale,
         reader_locale=wanted.locale,
         quarantine=account.quarantine if account.quarantine is not None else -1.0,
+        alternates=tuple(Alternate(provider=other.provider, account_id=str(other.id)) for other in others),
     )
 
 
@@ -84,15 +98,31 @@ def _is_allowed(wanted: Wanted, channel: Channel, address: Address) -> bool:
     return channel is not Channel.SMS or country_of(address.value) in wanted.sms_countries
 
 
-def _account(wanted: Wanted, channel: Channel, accounts: Sequence[AccountRow]) -> AccountRow | Reason:
+def _usable(wanted: Wanted, channel: Channel, accounts: Sequence[AccountRow]) -> Sequence[AccountRow] | Reason:
     carrying = [account for account in accounts if account.channel is channel]
     pinned = [account for account in carrying if account.id == wanted.sender]
     # Who asked for one sender gets that one or the reason why not, never another number.
     candidates = pinned or carrying
-    for account in candidates:
-        if account.state == "active":
-            return account
-    return Reason.ACCOUNT_SUSPENDED if candidates else Reason.NO_ACCOUNT
+    active = [account for account in candidates if account.state == "active"]
+    return active or (Reason.ACCOUNT_SUSPENDED if candidates else Reason.NO_ACCOUNT)
+
+
+def _ordered(
+    wanted: Wanted, accounts: Sequence[AccountRow], locale: str, held: Collection[str]
+) -> Sequence[AccountRow]:
+    """Returns the accounts, the one that goes first before those that take over."""
+    by_id = {str(account.id): account for account in accounts}
+    candidates = [
+        Candidate(
+            account_id=name,
+            is_held=account_subject(name) in held or template_subject(name, wanted.template_version_id, locale) in held,
+            level=account.level,
+            priority=account.priority,
+            weight=account.weight,
+        )
+        for name, account in by_id.items()
+    ]
+    return [by_id[candidate.account_id] for candidate in order(candidates, key=str(wanted.id))]
 
 
 def _needs_window(channel: Channel, content: Mapping[str, Any]) -> bool:

@@ -9,8 +9,9 @@ from temporalio import activity
 
 from activities.planning import make_plan
 from crashpoints import crash_here
-from db import resolution
+from db import circuits, resolution
 from db.session import Database
+from domain.circuits import Admission, admit
 from domain.notifications import Plan
 
 
@@ -38,6 +39,8 @@ class Resolution:
             wanted = await resolution.read_wanted(connection, tenant_id, ids)
             senders = [found.sender for found in wanted.values() if found.sender is not None]
             accounts = await resolution.read_accounts(connection, tenant_id, senders)
+            troubled = await circuits.not_closed(connection, tenant_id)
         crash_here("after_resolve")
         now = datetime.now(UTC)
-        return [make_plan(wanted[name], accounts, self._quarantines, now) for name in ids]
+        held = {subject for subject, circuit in troubled.items() if admit(circuit, now) is Admission.HOLD}
+        return [make_plan(wanted[name], accounts, self._quarantines, now, held) for name in ids]

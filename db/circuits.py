@@ -47,6 +47,12 @@ async def of_accounts(connection: AsyncConnection, tenant_id: UUID, account_ids:
     return {row.account_id: row.circuit for row in await _about(connection, tenant_id, subjects)}
 
 
+async def not_closed(connection: AsyncConnection, tenant_id: UUID) -> dict[str, Circuit]:
+    """Returns a tenant's circuits that are open or have a probe on its way, by subject."""
+    rows = await _fetch(connection, _query(tenant_id).where(circuit.c.state != CircuitState.CLOSED.value))
+    return {row.subject: row.circuit for row in rows}
+
+
 async def get(connection: AsyncConnection, tenant_id: UUID, circuit_id: UUID) -> Stored | None:
     """Returns a circuit by its id."""
     found = await _fetch(connection, _query(tenant_id).where(circuit.c.id == circuit_id))

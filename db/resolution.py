@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.health import Level
 from domain.notifications import OnUnknown
 from domain.recipients import Address, AddressKind, Channel
 
@@ -25,13 +26,16 @@ class AddressRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRow:
-    """An account that may carry a message."""
+    """An account that may carry a message, and what decides which of several does."""
 
     id: UUID
     channel: Channel
     provider: str
     state: str
     quarantine: float | None
+    priority: int = 0
+    weight: int = 1
+    level: Level = Level.HEALTHY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Wanted:
     """A notification as its plan is made: what was asked for, and what the template says where nothing was."""
 
     id: UUID
+    template_version_id: UUID
     to_kind: str
     critical: bool
     channels: tuple[Channel, ...]
@@ -52,8 +57,8 @@ class Wanted:
 
 
 _WANTED = text("""
-SELECT n.id, n.to_kind, n."to", n.critical, coalesce(n.channels, t.channels) AS channels, n.sender,
-       coalesce(n.locale, r.locale) AS locale, n.on_unknown, v.parts,
+SELECT n.id, n.template_version_id, n.to_kind, n."to", n.critical, coalesce(n.channels, t.channels) AS channels,
+       n.sender, coalesce(n.locale, r.locale) AS locale, n.on_unknown, v.parts,
        coalesce(t.defaults -> 'fallback', '{}'::jsonb) || n.fallback AS fallback, n.receiver_id,
        coalesce(tenant.settings -> 'sms_countries', '[]'::jsonb) AS sms_countries
 FROM notification AS n
@@ -85,9 +90,12 @@ FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS asked(kind, valu
 """)
 
 _ACCOUNTS = text("""
-SELECT id, channel, provider, state, CAST(public_config ->> 'quarantine_seconds' AS double precision) AS quarantine
-FROM account
-WHERE tenant_id = :tenant AND (state <> 'retired' OR id = ANY(CAST(:senders AS uuid[]))) ORDER BY priority DESC, id
+SELECT a.id, a.channel, a.provider, a.state, a.priority, a.weight, coalesce(h.level, 'healthy') AS level,
+       CAST(a.public_config ->> 'quarantine_seconds' AS double precision) AS quarantine
+FROM account AS a
+LEFT JOIN account_health AS h ON h.tenant_id = :tenant AND h.account_id = a.id
+WHERE a.tenant_id = :tenant AND (a.state <> 'retired' OR a.id = ANY(CAST(:senders AS uuid[])))
+ORDER BY a.priority DESC, a.id
 """)
 
 
@@ -106,7 +114,9 @@ async def read_accounts(
 ) -> tuple[AccountRow, ...]:
     """Returns the tenant's accounts, the preferred ones first; retired ones only if they are asked for as `senders`."""
     rows = (await connection.execute(_ACCOUNTS, {"tenant": tenant_id, "senders": list(senders)})).mappings()
-    return tuple(AccountRow(**{**row, "channel": Channel(row["channel"])}) for row in rows)
+    return tuple(
+        AccountRow(**{**row, "channel": Channel(row["channel"]), "level": Level(row["level"])}) for row in rows
+    )
 
 
 async def _addresses(

@@ -1,5 +1,6 @@
 """What a plan is made of, as a table: who can be reached, over what, by which account, and why not."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 
 from activities.planning import make_plan
 from db.resolution import AccountRow, AddressRow, Wanted
+from domain.circuits import account_subject, template_subject
+from domain.health import Level
 from domain.notifications import OnUnknown
 from domain.reasons import Reason
 from domain.recipients import Address, AddressKind, Channel
@@ -24,12 +27,15 @@ BOX = AddressRow(id=UUID(int=2), address=Address(AddressKind.EMAIL, "a@b.c"), st
 
 def account(number: int, channel: Channel, state: str = "active") -> AccountRow:
     provider = "meta" if channel is Channel.WHATSAPP else "smtp"
-    return AccountRow(id=UUID(int=number), channel=channel, provider=provider, state=state, quarantine=None)
+    return AccountRow(
+        id=UUID(int=number), channel=channel, provider=provider, state=state, quarantine=None, priority=-number
+    )
 
 
 ACCOUNTS = (account(10, Channel.WHATSAPP), account(11, Channel.WHATSAPP), account(20, Channel.EMAIL))
 WANTED = Wanted(
     id=UUID(int=5),
+    template_version_id=UUID(int=6),
     to_kind="recipient",
     critical=False,
     channels=(Channel.WHATSAPP, Channel.EMAIL),
@@ -152,3 +158,44 @@ def test_text_messages_go_to_allowed_countries_only(
 
 def test_countries_concern_text_messages_only() -> None:
     assert plan(sms_countries=["IN"]) == (named(10, 20), [])
+
+
+def order_of(*accounts: AccountRow, held: Collection[str] = (), **changes: Any) -> list[str]:
+    """Returns the accounts of the first hop, the one that goes first before those that take over."""
+    hop = make_plan(replace(WANTED, **changes), accounts, {}, NOW, held).hops[0]
+    return [hop.account_id, *(alternate.account_id for alternate in hop.alternates)]
+
+
+FIRST, SECOND = account(10, Channel.WHATSAPP), account(11, Channel.WHATSAPP)
+OPEN = (account_subject(FIRST.id),)
+PAUSED = (template_subject(FIRST.id, WANTED.template_version_id, "default"),)
+OLD_PAUSED = (template_subject(FIRST.id, UUID(int=7), "default"),)
+PINNED = {"sender": FIRST.id}
+FREE = {"parts": [TEXT], "addresses": (replace(PHONE, last_inbound_at=NOW - timedelta(hours=1)),)}
+SLOW, SUSPENDED = replace(FIRST, level=Level.SLOW), replace(SECOND, state="suspended")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "held", "changes", "expected"),
+    [
+        pytest.param((FIRST, SECOND), (), {}, named(10, 11), id="by priority"),
+        pytest.param((FIRST, SECOND), OPEN, {}, named(11, 10), id="its circuit is open"),
+        pytest.param((FIRST, SECOND), PAUSED, {}, named(11, 10), id="its template is paused"),
+        pytest.param((FIRST, SECOND), OLD_PAUSED, {}, named(10, 11), id="another version's template is paused"),
+        pytest.param((SLOW, SECOND), (), {}, named(11, 10), id="it is slow"),
+        pytest.param((FIRST, SUSPENDED), (), {}, named(10), id="only active ones take over"),
+        pytest.param((FIRST, SECOND), OPEN, PINNED, named(10), id="a pinned sender is alone"),
+        pytest.param((FIRST, SECOND), OPEN, FREE, named(10), id="free-form answers keep their number"),
+    ],
+)
+def test_which_account_goes_first_and_which_take_over(
+    accounts: tuple[AccountRow, ...], held: Collection[str], changes: dict[str, Any], expected: list[str]
+) -> None:
+    assert order_of(*accounts, held=held, **changes) == expected
+
+
+def test_equal_accounts_share_the_notifications_and_each_keeps_its_order() -> None:
+    equals = tuple(replace(one, priority=0) for one in (FIRST, SECOND))
+    orders = [order_of(*equals, id=UUID(int=number)) for number in range(200)]
+    assert 70 < orders.count(named(10, 11)) < 130
+    assert orders == [order_of(*equals[::-1], id=UUID(int=number)) for number in range(200)]
