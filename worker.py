@@ -17,13 +17,18 @@ from activities.attachments import Attachments
 from activities.bulkheads import Bulkheads, FirstOutcomes
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.findings_gauge import FindingsGauge
 from activities.housekeeping import Housekeeping
+from activities.ledger import Ledger
 from activities.operations import Operations
 from activities.outages import Outages
+from activities.owners import Owners
 from activities.parking import Parking
 from activities.reconciliation import Reconciliation
 from activities.records import Records
+from activities.repairs import Repairs
 from activities.resolution import Resolution
+from activities.workflow_facts import WorkflowFacts
 from db.session import Database
 from outbox import Dispatcher
 from providers import PROVIDERS
@@ -72,7 +77,14 @@ async def compose(
             client,
             task_queue=task_queue,
             workflows=WORKFLOWS,
-            activities=[delivery.deliver, delivery.record, outages.probe, outages.release, *_of_the_database(database)],
+            activities=[
+                delivery.deliver,
+                delivery.record,
+                outages.probe,
+                outages.release,
+                *_of_the_database(database),
+                *_of_housekeeping(client, database),
+            ],
             interceptors=[FirstOutcomes(bulkheads)],
             workflow_runner=runner,
             max_concurrent_local_activities=local_activities,  # each of them holds a workflow task
@@ -88,15 +100,30 @@ async def compose(
 def _of_the_database(database: Database) -> list[Callable[..., Any]]:
     """Returns the activities that need nothing but the database."""
     resolution = Resolution(database, {name: provider.quarantine for name, provider in PROVIDERS.items()})
-    records, parking = Records(database), Parking(database)
+    records, parking, many = Records(database), Parking(database), Operations(database)
     return [
         resolution.resolve,
         records.end,
         records.statuses,
         parking.park,
         parking.unpark,
-        Operations(database).step,
-        Housekeeping(database).expire,
+        many.step,
+        many.resume_capped,
+    ]
+
+
+def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., Any]]:
+    """Returns the activities that look after what nobody else looks after."""
+    repairs = Repairs(database)
+    owners, rows = Owners(database, WorkflowFacts(client), repairs), Housekeeping(database, repairs)
+    return [
+        owners.recognise,
+        owners.attempts,
+        owners.workflows,
+        rows.outbox,
+        rows.receipts,
+        rows.expire,
+        Ledger(database).check,
     ]
 
 
@@ -137,6 +164,7 @@ async def run(settings: Settings) -> None:
             worker,
             dispatcher.run(),
             Reconciliation(database).run(),
+            FindingsGauge(database).run(),
             schedules.keep(client, schedules.HOUSEKEEPING, housekeeping),
         )
     await database.close()

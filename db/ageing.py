@@ -30,7 +30,7 @@ async def remove(connection: AsyncConnection, rule: Rule, *, limit: int) -> int:
     # Rows that somebody writes at the moment are passed over; they are younger by then.
     statement = text(f"""
         DELETE FROM {rule.table} WHERE ctid IN (
-            SELECT ctid FROM {rule.table} WHERE {rule.moment} < now() - :keep LIMIT :limit
-        ) AND {rule.moment} < now() - :keep
+            SELECT ctid FROM {rule.table} WHERE {rule.moment} < now() - CAST(:keep AS interval) LIMIT :limit
+        ) AND {rule.moment} < now() - CAST(:keep AS interval)
     """)  # noqa: S608 - names of our own
     return (await connection.execute(statement, {"keep": rule.keep, "limit": limit})).rowcount

@@ -74,7 +74,7 @@ async def end(connection: AsyncConnection, tenant_id: UUID, ending: Ending) -> S
     where = (notification.c.tenant_id == tenant_id, notification.c.id == notification_id)
     lock = select(notification.c.status).where(*where).with_for_update(key_share=True)
     before = Status((await connection.execute(lock)).scalar_one())
-    await _close_attempts(connection, tenant_id, notification_id)
+    await close_attempts(connection, tenant_id, notification_id)
     summary = summarise((await statuses(connection, tenant_id, notification_id)).values())
     after = _ended(before, summary, ending.status)
     values: dict[str, Any] = {"status": after.value, "ended_at": func.now(), "updated_at": func.now(), **GOING_ON}
@@ -97,7 +97,7 @@ def _ended(before: Status, summary: Status, decided: Status) -> Status:
     return before if before is Status.CANCELLED else decided
 
 
-async def _close_attempts(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> None:
+async def close_attempts(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> None:
     """Calls attempts unknown that a dead process left open: news may end a notification before they are found."""
     mine = select(message.c.id).where(message.c.tenant_id == tenant_id, message.c.notification_id == notification_id)
     where = (attempt.c.tenant_id == tenant_id, attempt.c.message_id.in_(mine), attempt.c.state == "sending")

@@ -39,6 +39,7 @@ class Repair(StrEnum):
     REMOVED = "removed"
     STARTED = "started"
     ENDED = "ended"
+    CALLED_UNKNOWN = "called_unknown"
     TERMINATED = "terminated"
     ADOPTED = "adopted"
     GIVEN_UP = "given_up"

@@ -48,11 +48,17 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An open notification as the database has it; `doubtful` means that the fate of some attempt is open."""
+    """An open notification as the database has it.
+
+    Attributes:
+        doubtful: The fate of some attempt is open.
+        waits: The start of its workflow is in the outbox.
+    """
 
     created_at: datetime
     send_at: datetime | None
     doubtful: bool
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +134,14 @@ _CUT_OFF = {
 def judge(standing: Standing, workflow: Workflow, ground: Ground) -> Verdict:
     """Returns what to do with an open notification."""
     if _rows_may_be_missing(standing, ground):
-        return _of_a_backup(standing, workflow, ground)
+        verdict = _of_a_backup(standing, workflow, ground)
+        return Leave() if standing.waits and isinstance(verdict, StartAgain) else verdict
+    return _of_a_complete_ledger(standing, workflow, ground)
+
+
+def _of_a_complete_ledger(standing: Standing, workflow: Workflow, ground: Ground) -> Verdict:
+    if standing.waits and workflow.life is Life.GONE:
+        return Leave()
     if ground.held and workflow.life not in {Life.RUNNING, Life.INTERRUPTED}:
         return Hold(kind=_KINDS[workflow.life])
     match workflow.life:
@@ -158,7 +171,7 @@ def _as_it_ended(workflow: Workflow) -> End:
 
 
 def _of_a_lost_workflow(standing: Standing, ground: Ground) -> Verdict:
-    """The ledger is complete, so a claim finds whatever was attempted; only doubt must not start anything."""
+    """A claim finds whatever was attempted; only doubt must not start anything."""
     if standing.doubtful:
         return _in_doubt(Kind.WORKFLOW_LOST)
     late = ground.now - (standing.send_at or standing.created_at) > LATEST_START

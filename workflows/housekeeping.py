@@ -11,7 +11,18 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import BRIEF
 
 # One line per step: the wire name of a regular activity that takes a `Sweep` and returns a `Swept`.
-STEPS = (Step(name="housekeeping.expire"),)
+STEPS = (
+    Step(name="housekeeping.recognise"),
+    Step(name="housekeeping.outbox"),
+    Step(name="housekeeping.attempts", seconds=60.0),
+    Step(name="housekeeping.workflows", seconds=60.0),
+    Step(name="housekeeping.receipts"),
+    Step(name="housekeeping.ledger", seconds=60.0),
+    Step(name="parking.resume_capped"),
+    Step(name="housekeeping.expire"),
+)
+BEGINNING = ""
+"""The cursor of a step that begins anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +49,13 @@ class HousekeepingWorkflow:
     @workflow.run
     async def run(self, order: HousekeepingOrder) -> HousekeepingReport:
         """Returns where each step stopped, and which of them failed."""
-        cursors, failed, found = dict(_former().cursors), [], 0
+        cursors, failed, found = {**_former().cursors}, [], 0
         for step in order.steps:
             try:
                 for _ in range(order.rounds):
-                    swept = await _sweep(step, cursors.pop(step.name, None))
+                    swept = await _sweep(step, cursors.get(step.name, BEGINNING))
                     found += swept.found
-                    if swept.cursor is not None:
-                        cursors[step.name] = swept.cursor
+                    cursors[step.name] = swept.cursor or BEGINNING
                     if not swept.more:
                         break
             except ActivityError:
@@ -61,10 +71,10 @@ def _former() -> HousekeepingReport:
     return workflow.get_last_completion_result(HousekeepingReport) or HousekeepingReport()
 
 
-async def _sweep(step: Step, cursor: str | None) -> Swept:
+async def _sweep(step: Step, cursor: str) -> Swept:
     swept: Swept = await workflow.execute_activity(
         step.name,
-        Sweep(cursor=cursor),
+        Sweep(cursor=cursor or None),
         result_type=Swept,
         start_to_close_timeout=timedelta(seconds=step.seconds),
         retry_policy=BRIEF,

@@ -25,6 +25,7 @@ from domain.status import Status
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 OPEN = Standing(created_at=NOW - HOUR, send_at=None, doubtful=False)
+WAITING = replace(OPEN, waits=True)
 DOUBTFUL = replace(OPEN, doubtful=True)
 TOMORROW = replace(OPEN, send_at=NOW + 24 * HOUR)
 OVERDUE = replace(OPEN, created_at=NOW - 30 * HOUR)
@@ -47,6 +48,15 @@ def ended(kind: Kind, *, terminate: bool = False) -> End:
         pytest.param(DOUBTFUL, Life.INTERRUPTED, ORDINARY, Leave(), id="a task that a dead worker took is given again"),
         pytest.param(OPEN, Life.GONE, ORDINARY, StartAgain(kind=Kind.WORKFLOW_LOST), id="gone, nothing in doubt"),
         pytest.param(DOUBTFUL, Life.GONE, ORDINARY, ended(Kind.WORKFLOW_LOST), id="gone, in doubt"),
+        pytest.param(WAITING, Life.GONE, ORDINARY, Leave(), id="not started yet"),
+        pytest.param(WAITING, Life.GONE, LOST_ROWS, Leave(), id="not started yet, and it never was"),
+        pytest.param(
+            replace(WAITING, created_at=NOW - 24 * 90 * HOUR),
+            Life.GONE,
+            LOST_ROWS,
+            ended(Kind.WORKFLOW_LOST),
+            id="its start waits in a backup, and may have been made long ago",
+        ),
         pytest.param(OVERDUE, Life.GONE, ORDINARY, Hold(kind=Kind.WORKFLOW_LOST), id="gone, long overdue"),
         pytest.param(
             OVERDUE,

@@ -29,10 +29,13 @@ class Steps:
     answers: list[Swept] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
     last: int = 0
+    fails_after: int | None = None
 
     @activity.defn(name="test.first")
     async def first(self, sweep: Sweep) -> Swept:
         self.asked.append(sweep.cursor)
+        if self.fails_after is not None and len(self.asked) > self.fails_after:
+            raise ApplicationError("out of order", non_retryable=True)
         return self.answers.pop(0) if self.answers else Swept()
 
     @activity.defn(name="test.broken")
@@ -79,8 +82,15 @@ async def test_a_step_that_fails_does_not_keep_the_others_from_running(client: C
         handle = await start(client, queue, FIRST, BROKEN, LAST)
         report = await handle.result()
         await keep_history(handle, "with_a_step_that_fails")
-    assert report == HousekeepingReport(failed=("test.broken",), found=1)
+    assert report == HousekeepingReport(cursors={"test.first": "", "test.last": ""}, failed=("test.broken",), found=1)
     assert (steps.asked, steps.last) == ([None], 1)
+
+
+async def test_a_step_that_fails_goes_on_where_it_was_in_the_next_run(client: Client) -> None:
+    steps = Steps(answers=[Swept(cursor="17")], fails_after=1)
+    async with working(client, steps) as queue, scheduled(client, queue, every=timedelta(seconds=1)):
+        await asked_for(steps, 3)
+    assert steps.asked[:3] == [None, "17", "17"]
 
 
 async def test_a_step_that_this_worker_does_not_know_is_a_step_that_fails(client: Client) -> None:

@@ -1,0 +1,101 @@
+"""What Temporal says about workflows: in one question about many, and closely about those that seem to be missing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from temporalio.api.enums.v1 import PendingWorkflowTaskState
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.recovery import Life, Workflow
+from domain.status import Status
+
+_AT_ONCE = 10
+_LIVES = {
+    WorkflowExecutionStatus.RUNNING: Life.RUNNING,
+    WorkflowExecutionStatus.CONTINUED_AS_NEW: Life.RUNNING,
+    WorkflowExecutionStatus.COMPLETED: Life.COMPLETED,
+    WorkflowExecutionStatus.TERMINATED: Life.STOPPED,
+    WorkflowExecutionStatus.CANCELED: Life.STOPPED,
+    WorkflowExecutionStatus.FAILED: Life.FAILED,
+    WorkflowExecutionStatus.TIMED_OUT: Life.FAILED,
+}
+GONE = Workflow(life=Life.GONE)
+RUNNING = Workflow(life=Life.RUNNING)
+
+
+class WorkflowFacts:
+    """Asks Temporal."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def of_many(self, workflow_ids: Sequence[str]) -> dict[str, Workflow]:
+        """Returns the facts by workflow id; those that the server lists as running are asked for once, together."""
+        running = await self._running(workflow_ids)
+        others = [name for name in workflow_ids if name not in running]
+        facts = await asyncio.gather(*(self.of(name) for name in others))
+        return dict.fromkeys(running, RUNNING) | dict(zip(others, facts, strict=True))
+
+    async def of(self, workflow_id: str) -> Workflow:
+        """Returns what the server knows about one workflow, its state and not its index."""
+        async with self._places:
+            try:
+                found = await self._client.get_workflow_handle(workflow_id).describe()
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return GONE
+            life = _LIVES.get(found.status or WorkflowExecutionStatus.RUNNING, Life.RUNNING)
+            if life is Life.RUNNING and _is_interrupted(found):
+                return Workflow(life=Life.INTERRUPTED)
+            result = await self._result(workflow_id) if life is Life.COMPLETED else None
+            return Workflow(life=life, closed_at=found.close_time, result=result)
+
+    async def remembered_since(self, now: datetime) -> datetime | None:
+        """Returns since when no workflow that was started can have been forgotten, None where nobody can say."""
+        request = DescribeNamespaceRequest(namespace=self._client.namespace)
+        config = (await self._client.workflow_service.describe_namespace(request)).config
+        if not config.HasField("workflow_execution_retention_ttl"):
+            return None
+        return now - config.workflow_execution_retention_ttl.ToTimedelta()
+
+    async def running(self, workflow_type: str) -> AsyncIterator[str]:
+        """Yields the ids of all workflows of a type that the server lists as running."""
+        query = f"ExecutionStatus = 'Running' AND WorkflowType = '{workflow_type}'"
+        async for found in self._client.list_workflows(query, page_size=1000):
+            yield found.id
+
+    async def terminate(self, workflow_id: str, *, reason: str) -> None:
+        """Ends a workflow at once, unless it has ended."""
+        try:
+            await self._client.get_workflow_handle(workflow_id).terminate(reason=reason)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def _running(self, workflow_ids: Sequence[str]) -> set[str]:
+        if not workflow_ids:
+            return set()
+        names = ", ".join(f"'{name}'" for name in workflow_ids)
+        query = f"ExecutionStatus = 'Running' AND WorkflowId IN ({names})"
+        return {found.id async for found in self._client.list_workflows(query, page_size=1000)}
+
+    async def _result(self, workflow_id: str) -> Status | None:
+        """Returns the status that a completed workflow ended with, None where it cannot be read."""
+        handle = self._client.get_workflow_handle(workflow_id, result_type=str)
+        try:
+            return Status(await handle.result(follow_runs=False))
+        except (WorkflowFailureError, ValueError, TypeError):
+            return None
+
+
+def _is_interrupted(found: WorkflowExecutionDescription) -> bool:
+    """Tells whether a worker took a task of the workflow that it did not answer, so that nobody knows what it did."""
+    if not found.raw_description.HasField("pending_workflow_task"):
+        return False
+    pending = found.raw_description.pending_workflow_task
+    return pending.attempt > 1 or pending.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED

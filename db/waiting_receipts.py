@@ -1,0 +1,70 @@
+"""Receipts that belong to no message: reported after a while, closed when they found one, given up at last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+HOPE = timedelta(days=8)
+"""How long a receipt may find its message: providers repeat callbacks for up to seven days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmatched:
+    """What a provider calls a message that nobody here knows, since when it is spoken of, and how often."""
+
+    tenant_id: UUID
+    provider: str
+    provider_message_id: str
+    since: datetime
+    receipts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """An open finding about such a message: whether receipts still wait, and whether one of them still may find it."""
+
+    id: UUID
+    tenant_id: UUID
+    subject_id: str
+    waits: bool
+    hopeful: bool
+
+
+_UNREPORTED = text("""
+SELECT r.tenant_id, min(r.provider) AS provider, r.provider_message_id, min(r.received_at) AS since,
+       count(*) AS receipts
+FROM receipt AS r
+WHERE r.message_id IS NULL
+  AND r.received_at < now() - CAST(:age AS interval) AND r.received_at > now() - CAST(:hope AS interval)
+  AND NOT EXISTS (SELECT FROM finding AS f WHERE f.tenant_id = r.tenant_id AND f.kind = 'receipt_unmatched'
+                  AND f.subject_type = 'provider_message' AND f.subject_id = r.provider_message_id)
+GROUP BY r.tenant_id, r.provider_message_id LIMIT :limit
+""")
+
+_REPORTED = text("""
+SELECT f.id, f.tenant_id, f.subject_id, found.receipts > 0 AS waits, found.hopeful > 0 AS hopeful
+FROM (SELECT id, tenant_id, subject_id FROM finding
+      WHERE state = 'open' AND kind = 'receipt_unmatched' AND id > :cursor ORDER BY id LIMIT :limit) AS f
+CROSS JOIN LATERAL (
+    SELECT count(*) AS receipts, count(*) FILTER (WHERE r.received_at > now() - CAST(:hope AS interval)) AS hopeful
+    FROM receipt AS r
+    WHERE r.tenant_id = f.tenant_id AND r.message_id IS NULL AND r.provider_message_id = f.subject_id
+) AS found ORDER BY f.id
+""")
+_NOTHING = UUID(int=0)
+
+
+async def unreported(connection: AsyncConnection, *, age: timedelta, limit: int) -> list[Unmatched]:
+    """Returns what has been waiting for longer than `age` and is no finding yet."""
+    asked = {"age": age, "hope": HOPE, "limit": limit}
+    return [Unmatched(**row) for row in (await connection.execute(_UNREPORTED, asked)).mappings()]
+
+
+async def reported(connection: AsyncConnection, *, after: UUID | None, limit: int) -> Sequence[Reported]:
+    """Returns the open findings after an id, with what became of their receipts."""
+    asked = {"cursor": after or _NOTHING, "hope": HOPE, "limit": limit}
+    return [Reported(**row) for row in (await connection.execute(_REPORTED, asked)).mappings()]
