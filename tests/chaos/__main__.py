@@ -1,0 +1,65 @@
+"""`python -m tests.chaos`: runs campaigns one after the other and prints their table; 0 only if all are valid."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.chaos import faults, table
+from tests.chaos.campaign import Plan, Report, Verdict, run
+
+_SECONDS = 40
+_OVERHEAD = 45.0
+"""Seconds that a campaign takes besides, as a first guess: start, settling, checks."""
+_FIRST_SEED = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the campaigns that were asked for and returns the exit status."""
+    asked = _parsed(arguments)
+    console = Console(highlight=False)
+    reports: list[Report] = []
+    deadline = time.monotonic() + asked.minutes * 60
+    seeds = [asked.seed] if asked.seed is not None else list(range(_FIRST_SEED, _FIRST_SEED + 1000))
+    longest = asked.seconds + _OVERHEAD
+    for seed in seeds:
+        if reports and time.monotonic() + longest > deadline:
+            break
+        began = time.monotonic()
+        report = run(_plan(asked, seed))
+        longest = max(longest, time.monotonic() - began)
+        reports.append(report)
+        took = time.monotonic() - began
+        console.print(f"seed {seed}: {report.verdict.value} after {took:.0f} s", style="dim")
+    console.print()
+    table.show(reports, console)
+    return 0 if all(report.verdict is Verdict.VALID for report in reports) else 1
+
+
+def _plan(asked: argparse.Namespace, seed: int) -> Plan:
+    names = tuple(asked.faults.split(",")) if asked.faults else None
+    records = asked.records / str(seed) if asked.records else None
+    return Plan(seed=seed, seconds=asked.seconds, faults=names, planted=asked.planted, rate=asked.rate, records=records)
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        description="Loads and strikes the whole stack, and proves what was promised.",
+        epilog="faults: " + ", ".join(faults.NAMES),
+    )
+    parser.add_argument("--seed", type=int, help="run this campaign alone")
+    parser.add_argument("--minutes", type=float, default=9.0, help="begin no campaign that would end later (9)")
+    parser.add_argument("--seconds", type=int, default=_SECONDS, help=f"length of one campaign ({_SECONDS})")
+    parser.add_argument("--rate", type=float, default=12.0, help="requests per second (12)")
+    parser.add_argument("--faults", help="names, comma separated; all of them unless given")
+    parser.add_argument("--planted", help="start API and workers with this bug, which must be found")
+    parser.add_argument("--records", type=Path, help="keep what was recorded in this directory")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
