@@ -33,7 +33,7 @@ def refused_record(order: DeliveryOrder, claim: Claimed, error: DeliveryError) -
         provider_code=error.provider_code,
         detail=error.detail[:500],
         retry_after=error.retry_after,
-        awaited=order.awaits_doubt or not order.closes,
+        awaited=True,
     )
 
 

@@ -197,6 +197,6 @@ def _asked(tenant_id: UUID, claims: Sequence[Claim], work: Mapping[str, Work]) -
         "versions": [item.template_version_id for item in found],
         "locales": [order.hop.locale for order in orders],
         "successes": [order.hop.success.value for order in orders],
-        "awaited": [not order.closes or order.awaits_doubt for order in orders],
+        "awaited": [not order.closes for order in orders],
         "duplicates": [order.possible_duplicate for order in orders],
     }

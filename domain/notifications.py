@@ -121,7 +121,6 @@ class DeliveryOrder:
         part: 0 for the message itself, 1 for the image that follows it.
         possible_duplicate: An earlier attempt's outcome stayed unknown and the policy prefers a duplicate.
         closes: Acceptance ends the notification; nothing waits for a receipt.
-        awaits_doubt: An unknown outcome is waited out, because the policy goes on after it.
         reserved_for: The instant that the limits gave to this attempt, where it waited for its turn.
     """
 
@@ -132,7 +131,6 @@ class DeliveryOrder:
     part: int = 0
     possible_duplicate: bool = False
     closes: bool = True
-    awaits_doubt: bool = False
     reserved_for: datetime | None = None
     decisions: tuple[Decision, ...] = ()
 

@@ -94,7 +94,6 @@ def _send(plan: Plan, hop: Hop, state: HopProgress, *, account: int | None = Non
         number=number,
         possible_duplicate=state.doubtful,
         closes=not _waits(plan, hop),
-        awaits_doubt=_resends(plan, hop, number - state.spent) or _goes_on(plan, hop),
         account=used,
         reserved_for=state.reserved_for if used == state.account else None,
     )
@@ -141,10 +140,6 @@ def _in_trouble(plan: Plan, progress: Progress, hop: Hop, reason: Reason, now: d
 
 def _resends(plan: Plan, hop: Hop, attempts: int) -> bool:
     return plan.on_unknown is OnUnknown.PREFER_DUPLICATE and attempts < hop.max_attempts
-
-
-def _goes_on(plan: Plan, hop: Hop) -> bool:
-    return hop.after_unknown and hop.index + 1 < len(plan.hops)
 
 
 def _waits(plan: Plan, hop: Hop) -> bool:
@@ -236,25 +231,20 @@ def _after_not_sent(plan: Plan, progress: Progress, hop: Hop, last: Delivered, n
 
 def _after_unknown(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     state = progress.hop(progress.current)
-    resend = _resends(plan, hop, state.attempts - state.spent)
-    if not (resend or _goes_on(plan, hop)):
-        return _give_up_in_doubt(progress)
     settled_by = last.at + timedelta(seconds=hop.quarantine)
     if now < settled_by:
         return Wait(until=settled_by, reason=Reason.OUTCOME_UNKNOWN, hop=hop)
-    if resend:
+    if _resends(plan, hop, state.attempts - state.spent):
         return _send(plan, hop, state)
-    return NextHop(reason=Reason.OUTCOME_UNKNOWN, hop=hop)
+    if hop.after_unknown and hop.index + 1 < len(plan.hops):
+        return NextHop(reason=Reason.OUTCOME_UNKNOWN, hop=hop)
+    return _end(progress, Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)
 
 
 def _give_up(plan: Plan, progress: Progress, reason: Reason) -> Step:
     if progress.current + 1 < len(plan.hops) and not progress.cancelled:
         return NextHop(reason=reason, hop=plan.hops[progress.current])
     return _end(progress, Status.FAILED, reason)
-
-
-def _give_up_in_doubt(progress: Progress) -> Finish:
-    return _end(progress, Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)
 
 
 def _end(progress: Progress, status: Status, reason: Reason) -> Finish:

@@ -23,7 +23,6 @@ class Send:
     part: int = 0
     possible_duplicate: bool = False
     closes: bool = True
-    awaits_doubt: bool = False
     account: int = 0
     reserved_for: datetime | None = None
 

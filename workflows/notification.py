@@ -149,7 +149,6 @@ class NotificationWorkflow:
             part=step.part,
             possible_duplicate=step.possible_duplicate,
             closes=step.closes,
-            awaits_doubt=step.awaits_doubt,
             reserved_for=step.reserved_for,
             decisions=self._notes.take(),
         )

@@ -79,7 +79,7 @@ async def test_an_acceptance_that_only_a_receipt_proved_leaves_the_ending_to_the
 
 async def test_nothing_more_is_sent_once_a_receipt_proved_the_former_attempt(bench: Bench) -> None:
     bench.transport.script = [Uncertain("cut"), OK]
-    await bench.deliver(awaits_doubt=True)
+    await bench.deliver()
     await change(bench, message, status="delivered")
     delivered = await bench.deliver(number=2, possible_duplicate=True)
     assert (delivered.outcome, delivered.status) == (Outcome.ACCEPTED, Status.DELIVERED)

@@ -92,11 +92,20 @@ LATE = ended(Outcome.ACCEPTED, ago=31)
         pytest.param(
             ONE,
             after(UNKNOWN),
+            Wait(until=NOW + timedelta(seconds=120), reason=Reason.OUTCOME_UNKNOWN, hop=WHATSAPP),
+            id="doubt: wait for evidence",
+        ),
+        pytest.param(
+            ONE,
+            after(ended(Outcome.UNKNOWN, ago=121)),
             Finish(status=Status.UNKNOWN, reason=Reason.OUTCOME_UNKNOWN),
             id="doubt: prefer silence",
         ),
         pytest.param(
-            TWO, after(UNKNOWN), Finish(status=Status.UNKNOWN, reason=Reason.OUTCOME_UNKNOWN), id="doubt: no fallback"
+            TWO,
+            after(ended(Outcome.UNKNOWN, ago=121)),
+            Finish(status=Status.UNKNOWN, reason=Reason.OUTCOME_UNKNOWN),
+            id="doubt: no fallback",
         ),
         pytest.param(ONE, after(UNKNOWN, status=Status.SENT), Finish(status=Status.SENT), id="a receipt settled doubt"),
         pytest.param(
@@ -176,12 +185,12 @@ def test_cancelling_in_doubt_does_not_hide_the_doubt() -> None:
 
 def test_doubt_is_waited_out_and_then_sent_again_where_a_duplicate_is_preferred() -> None:
     plan = replace(ONE, on_unknown=OnUnknown.PREFER_DUPLICATE)
-    assert decide(plan, Progress(), NOW) == Send(hop=WHATSAPP, number=1, awaits_doubt=True)
+    assert decide(plan, Progress(), NOW) == Send(hop=WHATSAPP, number=1)
     assert decide(plan, after(UNKNOWN), NOW) == Wait(
         until=NOW + timedelta(seconds=120), reason=Reason.OUTCOME_UNKNOWN, hop=WHATSAPP
     )
     later = after(ended(Outcome.UNKNOWN, ago=121))
-    assert decide(plan, later, NOW) == Send(hop=WHATSAPP, number=2, possible_duplicate=True, awaits_doubt=True)
+    assert decide(plan, later, NOW) == Send(hop=WHATSAPP, number=2, possible_duplicate=True)
 
 
 def test_doubt_goes_on_to_the_next_hop_where_the_template_says_so() -> None:

@@ -190,7 +190,7 @@ def test_a_doubt_that_a_person_settles_is_tried_again() -> None:
     doubt = replace(told(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN), status=Status.UNKNOWN)
     plan = Plan(hops=(FIRST,), on_unknown=OnUnknown.PREFER_DUPLICATE)
     settled = after(doubt).settled(0, 1)
-    assert decide(plan, settled, LATER) == Send(hop=FIRST, number=2, awaits_doubt=True)
+    assert decide(plan, settled, LATER) == Send(hop=FIRST, number=2)
     assert after(doubt).settled(0, 2) == after(doubt), "another attempt"
     assert after(AWAY).settled(0, 1) == after(AWAY), "not in doubt"
     assert Progress().settled(0, 1) == Progress(), "nothing tried"

@@ -102,7 +102,7 @@ async def test_a_throttled_attempt_is_made_again_later(client: Client) -> None:
 
 
 async def test_doubt_ends_as_unknown_and_is_never_sent_again(client: Client) -> None:
-    script = Script(Plan(hops=(WHATSAPP, EMAIL)), [UNKNOWN])
+    script = Script(Plan(hops=(replace(WHATSAPP, quarantine=0.2), EMAIL)), [UNKNOWN])
     async with running(client, script) as handle:
         assert await handle.result() == "unknown"
     assert [(ending.status, ending.reason) for ending in script.endings] == [(Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)]
