@@ -137,6 +137,7 @@ attempt = tenant_table(
     one_of("state", "sending", "accepted", "not_sent", "refused", "unknown"),
     Index(None, "tenant_id", "provider_message_id", postgresql_where=text("provider_message_id IS NOT NULL")),
     Index("attempt_sending_idx", "claimed_at", postgresql_where=text("state = 'sending'")),
+    Index("attempt_account_idx", "tenant_id", "account_id", "claimed_at"),
 )
 
 receipt = tenant_table(

@@ -141,6 +141,8 @@ class Provider(Protocol):
     channel: ClassVar[Channel]
     quarantine: ClassVar[float]
     """Seconds within which a receipt normally tells the fate of an uncertain attempt."""
+    confirms: ClassVar[bool]
+    """Whether it normally tells of every message that it took what became of it."""
     limits: ClassVar[Defaults]
     """How much an account may usually send; the account can say otherwise."""
     secret_fields: ClassVar[frozenset[str]]

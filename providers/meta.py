@@ -68,6 +68,7 @@ class Meta:
     name: ClassVar[str] = "meta"
     channel: ClassVar[Channel] = Channel.WHATSAPP
     quarantine: ClassVar[float] = 120.0
+    confirms: ClassVar[bool] = True
     limits: ClassVar[Defaults] = _LIMITS
     secret_fields: ClassVar[frozenset[str]] = secrets_of(_FIELDS)
 

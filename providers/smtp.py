@@ -75,6 +75,7 @@ class Smtp:
     name: ClassVar[str] = "smtp"
     channel: ClassVar[Channel] = Channel.EMAIL
     quarantine: ClassVar[float] = 600.0
+    confirms: ClassVar[bool] = False  # only what could not be delivered comes back
     limits: ClassVar[Defaults] = Defaults()  # every relay has its own
     secret_fields: ClassVar[frozenset[str]] = secrets_of(_FIELDS)
 
