@@ -130,6 +130,7 @@ SENDING_ROWS: dict[str, Row] = {
     "list_notifications": _listed_notification,
     "get_notification": _notification,
     "get_notification_timeline": _notification,
+    "explain_notification": _notification,
     "get_resource_timeline": _resource,
     "cancel_notification": _notification,
     "cancel_by_key": _cancelled_key,
