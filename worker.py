@@ -18,6 +18,7 @@ from activities.bulkheads import Bulkheads, FirstOutcomes
 from activities.composing import Composer
 from activities.delivery import Delivery
 from activities.findings_gauge import FindingsGauge
+from activities.health import AccountsGauge, HealthMeasurement
 from activities.housekeeping import Housekeeping
 from activities.ledger import Ledger
 from activities.operations import Operations
@@ -68,9 +69,7 @@ async def compose(
     bulkheads = bulkheads or Bulkheads(local_activities)
     transport, downloads = Transport(), Downloads(allowed_hosts)
     providers = AccountProviders(key_ring)
-    composer = Composer(providers, Attachments(database, downloads))
-    outages = Outages(database, providers, allowed_hosts=allowed_hosts)
-    delivery = _delivery(database, transport, composer, bulkheads)
+    delivery = _delivery(database, transport, Composer(providers, Attachments(database, downloads)), bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     try:
         yield Worker(
@@ -80,8 +79,7 @@ async def compose(
             activities=[
                 delivery.deliver,
                 delivery.record,
-                outages.probe,
-                outages.release,
+                *_of_accounts(database, providers, allowed_hosts),
                 *_of_the_database(database),
                 *_of_housekeeping(client, database),
             ],
@@ -110,6 +108,15 @@ def _of_the_database(database: Database) -> list[Callable[..., Any]]:
         many.step,
         many.resume_capped,
     ]
+
+
+def _of_accounts(
+    database: Database, providers: AccountProviders, allowed_hosts: frozenset[str]
+) -> list[Callable[..., Any]]:
+    """Returns the activities that look after accounts."""
+    outages = Outages(database, providers, allowed_hosts=allowed_hosts)
+    confirming = [name for name, provider in PROVIDERS.items() if provider.confirms]
+    return [outages.probe, outages.release, HealthMeasurement(database, confirming).measure]
 
 
 def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., Any]]:
@@ -165,6 +172,7 @@ async def run(settings: Settings) -> None:
             dispatcher.run(),
             Reconciliation(database).run(),
             FindingsGauge(database).run(),
+            AccountsGauge(database).run(),
             schedules.keep(client, schedules.HOUSEKEEPING, housekeeping),
         )
     await database.close()
