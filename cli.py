@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stack.dev import dev
+from stack.parked import parked
 from stack.problems import StackError
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dev, name="dev", hidden=True)
+app.add_typer(parked, name="parked")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
