@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stack.dev import dev
+from stack.notifications import explain, notifications
 from stack.parked import parked
 from stack.problems import StackError
 
@@ -19,6 +20,8 @@ app = typer.Typer(
 )
 app.add_typer(dev, name="dev", hidden=True)
 app.add_typer(parked, name="parked")
+app.add_typer(notifications, name="notifications")
+app.command()(explain)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
