@@ -8,6 +8,7 @@ TAGS = [
     {"name": "Uploads", "description": "Files that notifications carry."},
     {"name": "Accounts", "description": "Through whom it goes: accounts at providers, with sealed configuration."},
     {"name": "Keys", "description": "API keys of the tenant and what each may do."},
+    {"name": "Findings", "description": "What had stalled or did not fit, and what housekeeping did about it."},
     {"name": "Audit", "description": "Who changed what, and when."},
     {"name": "Callbacks", "description": "Where providers report; each request is authenticated by its signature."},
     {"name": "Tenants", "description": "For the operator: who may use this installation."},
