@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from pydantic import Field
 
@@ -45,6 +46,8 @@ class Why(Shown):
     provider: str | None = None
     account: str | None = Field(default=None, description="The account's name.")
     attempt: int | None = Field(default=None, description="The attempt's number.")
+    attempt_id: UUID | None = Field(default=None, description="The attempt, as settling names it.")
+    reference: str | None = Field(default=None, description="What the provider knows the attempt by.")
     provider_code: str | None = None
     detail: str | None = Field(default=None, description="What the provider, or a person, said.")
     until: datetime | None = None
@@ -124,6 +127,8 @@ def _why(entry: Entry, cause: _Cause, tried: Mapping[int, Mapping[str, Any]]) ->
         provider=place.get("provider"),
         account=place.get("account"),
         attempt=facts.get("number"),
+        attempt_id=facts.get("attempt_id"),
+        reference=facts.get("reference"),
         provider_code=facts.get("provider_code"),
         detail=facts.get("detail") or facts.get("note"),
         until=facts.get("until"),

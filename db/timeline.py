@@ -84,13 +84,14 @@ WITH chosen AS (
     UNION ALL
     SELECT a.notification_id, a.claimed_at, 2, a.id, 'attempt.claimed', NULL, jsonb_build_object(
                'channel', a.channel, 'provider', a.provider, 'account_id', a.used_id, 'account', a.used_name,
-               'hop', a.hop, 'part', a.part, 'number', a.number, 'reference', a.reference, 'message_id', a.message_id,
+               'hop', a.hop, 'part', a.part, 'number', a.number, 'attempt_id', a.id, 'reference', a.reference,
+               'message_id', a.message_id,
                'possible_duplicate', nullif(a.possible_duplicate, false))
     FROM tried AS a
     UNION ALL
     SELECT a.notification_id, a.finished_at, 3, a.id, 'attempt.' || a.seen, a.seen_code, jsonb_build_object(
                'channel', a.channel, 'provider', a.provider, 'account_id', a.used_id, 'account', a.used_name,
-               'hop', a.hop, 'part', a.part, 'number', a.number, 'reference', a.reference,
+               'hop', a.hop, 'part', a.part, 'number', a.number, 'attempt_id', a.id, 'reference', a.reference,
                'message_id', a.message_id, 'provider_message_id', a.provider_message_id,
                'provider_code', a.provider_code, 'detail', a.detail, 'retry_after', a.retry_after,
                'settled_by', a.settled_by)

@@ -40,6 +40,8 @@ def _table(entries: list[Mapping[str, Any]]) -> Table:
         words = Text(entry["sentence"])
         if said := " ".join(filter(None, (entry["provider_code"], entry["detail"]))):
             words.append(f"\n{said}", style="dim")
+        if entry["what"] == "doubted" and entry["reference"]:
+            words.append(f"\nreference {entry['reference']}, attempt {entry['attempt_id']}", style="dim")
         words.append(f"\n→ {entry['next']}")
         table.add_row(at, entry["what"], entry["code"], Text(_where(entry)), words)
     return table
