@@ -74,6 +74,7 @@ class _Campaign:
             await tenants.direct(installation, http, self._plan.seed)
             await self._storm(installation, http, made, recorder)
             self._doubts += await until_nothing_moves(installation, http, relay, self._plan.settle)
+            recorder.note("phase", name="nothing moves")
             evidence = await self._evidence(installation, made)
         return self._judged(evidence)
 
@@ -86,12 +87,16 @@ class _Campaign:
         strikes = [strike for strike in self._schedule.strikes if strike.name not in self._not_run]
         asking = asyncio.create_task(traffic.run(self._schedule.asks))
         watching = asyncio.create_task(traffic.watch())
+        recorder.note("phase", name="load and strikes")
         try:
             await asyncio.gather(striker.run(strikes), asyncio.sleep(self._plan.seconds))
+            recorder.note("phase", name="healing")
             if not await installation.heal(_HEALED_WITHIN):
                 self._doubts.append(f"not every part came back within {_HEALED_WITHIN:.0f} s; see the logs")
             traffic.give_up_after(_LAST_TRIES)
+            recorder.note("phase", name="healed")
             await asking
+            recorder.note("phase", name="everything is answered")
             await traffic.pry()
         finally:
             for task in (asking, watching):

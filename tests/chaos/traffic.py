@@ -15,7 +15,7 @@ from tests.chaos.tenants import TEMPLATE, Tenant
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504}
 """Answers after which the same request is made again; of 409 only what says that it is still at work."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
-_BETWEEN_READS = 0.02
+_BETWEEN_READS = 0.1
 _WATCHED_SHARE = 3
 
 
