@@ -64,6 +64,15 @@ class Field:
         return found
 
 
+QUARANTINE = Field(
+    name="quarantine_seconds",
+    required=False,
+    whole=(1, 86_400),
+    description="Seconds to wait for a receipt where an attempt is in doubt; the provider's usual time unless given.",
+)
+"""Every provider has it: who knows how quick an account's receipts are can say so."""
+
+
 def read(fields: Iterable[Field], config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the value of every field; null counts as absent.
 

@@ -19,7 +19,7 @@ from domain.limits import Defaults
 from domain.recipients import Channel
 from providers import meta_callbacks, meta_errors, meta_messages
 from providers.base import Accepted, Callback, Event, Response
-from providers.configuration import Field, read, schema, secrets_of
+from providers.configuration import QUARANTINE, Field, read, schema, secrets_of
 
 HELD = frozenset({"held_for_quality_assessment", "paused"})
 """Words of `message_status` for a message that Meta took and keeps back for now."""
@@ -53,6 +53,7 @@ _FIELDS = (
         pattern=r"[+0-9() .-]{3,32}",
         description="The number as people see it.",
     ),
+    QUARANTINE,
 )
 # 80 messages per second and number, inbound ones counted, and one per 6 seconds to a person, of whom 45 may be borrowed
 # from the future: https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput. We borrow five, enough
@@ -80,6 +81,7 @@ class Meta:
     graph_version: str
     base_url: str
     display_phone_number: str | None
+    quarantine_seconds: int | None = None
 
     @classmethod
     def configure(cls, config: Mapping[str, Any]) -> Self:

@@ -17,7 +17,7 @@ from domain.limits import Defaults
 from domain.recipients import Address, AddressKind, Channel
 from providers import mime, smtp_replies, smtp_reports, verp
 from providers.base import Accepted, Callback, Event, MailRequest, MailResponse, Response
-from providers.configuration import Field, read, schema, secrets_of
+from providers.configuration import QUARANTINE, Field, read, schema, secrets_of
 
 PORTS = {"none": 25, "starttls": 587, "tls": 465}
 _ADDRESS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,190}"
@@ -57,6 +57,7 @@ _FIELDS = (
         description="Text of at least 16 characters that signs return paths; needed with return_path_domain.",
     ),
     Field(name="hostname", required=False, pattern=_DOMAIN, description="Name we introduce ourselves with (EHLO)."),
+    QUARANTINE,
 )
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _REFERENCE = re.compile(r"[0-9a-z]{1,45}")
@@ -89,6 +90,7 @@ class Smtp:
     return_path_domain: str | None
     verp_key: str | None = field(repr=False)
     hostname: str | None
+    quarantine_seconds: int | None = None
     clock: Callable[[], datetime] = field(default=_now, repr=False, compare=False)
 
     @classmethod

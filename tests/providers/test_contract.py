@@ -107,6 +107,16 @@ async def test_secrets_stand_in_no_repr_and_no_log(
     assert not any(secret in told for secret in cases.secrets)
 
 
+def test_an_account_can_say_how_quick_its_receipts_are(provider: Provider, cases: Cases) -> None:
+    assert provider.quarantine > 0
+    field = provider.config_schema()["properties"]["quarantine_seconds"]
+    assert (field["type"], field["minimum"], field["maximum"]) == ("integer", 1, 86_400)
+    configure(provider.name, {**cases.config, "quarantine_seconds": 30})
+    for wrong in (0, 86_401, 1.5, "30", True):
+        with pytest.raises(ValueError, match="quarantine_seconds"):
+            configure(provider.name, {**cases.config, "quarantine_seconds": wrong})
+
+
 def test_secret_fields_are_marked_in_the_schema(provider: Provider, cases: Cases) -> None:
     schema = provider.config_schema()
     marked = {name for name, field in schema["properties"].items() if field.get("writeOnly")}
