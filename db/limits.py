@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import buckets
-from domain.buckets import Block, State
+from domain.buckets import Run, State
 from domain.limits import Bucket, Limits
 from domain.reasons import Reason
 
@@ -82,6 +82,20 @@ INSERT INTO rate_bucket (tenant_id, key, next_at, not_before) VALUES (:tenant, :
 ON CONFLICT (tenant_id, key) DO UPDATE SET not_before = greatest(rate_bucket.not_before, excluded.not_before)
 """)
 
+# An hour is the furthest that slots are given ahead; the counts of a month are kept for those who look back.
+_FORGET = text("""
+WITH idle AS (
+    DELETE FROM rate_bucket
+    WHERE next_at < CAST(:now AS timestamptz) - interval '2 hours'
+      AND (not_before IS NULL OR not_before < CAST(:now AS timestamptz) - interval '2 hours')
+      AND (ahead = '[]'::jsonb OR next_at < CAST(:now AS timestamptz) - interval '1 day')
+    RETURNING 1
+), old AS (
+    DELETE FROM day_count WHERE day < CAST(CAST(:now AS timestamptz) AT TIME ZONE 'UTC' AS date) - 31 RETURNING 1
+)
+SELECT (SELECT count(*) FROM idle) + (SELECT count(*) FROM old)
+""")
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _AFTER_MIDNIGHT = timedelta(minutes=10)
@@ -101,14 +115,16 @@ class _Ledger:
         """Gives the earliest slot that all limits allow, or nothing at all."""
         now, limits = _micros(self.now), asked.limits
         at, late = buckets.due(limits.buckets, self.states, now)
-        if late is not None and not all(buckets.has_place(self.states[b.key], at, now) for b in limits.buckets):
-            return Slot(at=None, reason=late.reason, again=self._again(asked.name, late))
+        step = buckets.interval_of(late) if late else 1
+        if not all(buckets.has_place(bucket, self.states[bucket.key], at, now, step) for bucket in limits.buckets):
+            narrow = late or limits.buckets[0]
+            return Slot(at=None, reason=narrow.reason, again=self._again(asked.name, narrow))
         day = _instant(at).date()
         for cap in limits.caps:
             if self.counts[cap.key, day] >= cap.limit:
                 return Slot(at=None, reason=cap.reason, again=_next_day(asked.name, day))
         for bucket in limits.buckets:
-            self.states[bucket.key] = buckets.take(bucket, self.states[bucket.key], at, now)
+            self.states[bucket.key] = buckets.take(bucket, self.states[bucket.key], at, now, step)
             self.taken.add(bucket.key)
         for cap in limits.caps:
             self.counts[cap.key, day] += 1
@@ -118,7 +134,7 @@ class _Ledger:
     def _again(self, name: str, late: Bucket) -> datetime:
         """Spreads those who find no place over the later part of the line, so that it is never empty nor stormed."""
         state = self.states[late.key]
-        end = max([state.front, *(block.after for block in state.blocks)])
+        end = max([state.front, *(run.last for run in state.runs)])
         length = min(max(_instant(end) - self.now, timedelta(seconds=1)), timedelta(hours=1))
         return self.now + length * (0.25 + 0.75 * _fraction(name))
 
@@ -147,6 +163,11 @@ async def defer(connection: AsyncConnection, tenant_id: UUID, key: str, until: d
     Slots that were given before stay as they are. At that instant the bucket is empty: it goes on at its rate.
     """
     await connection.execute(_DEFER, {"tenant": tenant_id, "key": key, "until": until})
+
+
+async def forget(connection: AsyncConnection, *, now: datetime) -> int:
+    """Removes buckets that rest and counts of past months, in a transaction of the system; returns how many."""
+    return int((await connection.execute(_FORGET, {"now": now})).scalar_one())
 
 
 async def _lock(connection: AsyncConnection, tenant_id: UUID, asked: Sequence[Asked], now: datetime) -> _Ledger:
@@ -181,29 +202,17 @@ async def _store(connection: AsyncConnection, tenant_id: UUID, ledger: _Ledger) 
         "used": [ledger.counts[place] for place in counted],
         "bucket_keys": taken,
         "fronts": [_instant(ledger.states[key].front) for key in taken],
-        "aheads": [_written(ledger.states[key].blocks) for key in taken],
+        "aheads": [json.dumps([(r.first, r.step, r.count) for r in ledger.states[key].runs]) for key in taken],
     }
     await connection.execute(_STORE, values)
 
 
 def _state(bucket: Bucket, row: Mapping[str, Any], now: datetime) -> State:
-    state = State(front=_micros(row["next_at"]), blocks=_read(bucket, row["ahead"]))
+    runs = tuple(Run(first=first, step=step, count=count) for first, step, count in row["ahead"])
+    state = State(front=_micros(row["next_at"]), runs=runs)
     if row["not_before"] is not None:
         state = buckets.emptied(bucket, state, _micros(row["not_before"]))
     return buckets.settled(bucket, state, _micros(now))
-
-
-def _written(blocks: Sequence[Block]) -> str:
-    """Writes blocks down, the common one of a single slot as its instant alone."""
-    return json.dumps([b.first if b.count == 1 else [b.first, b.last, b.count, b.after, b.latest] for b in blocks])
-
-
-def _read(bucket: Bucket, written: Sequence[Any]) -> tuple[Block, ...]:
-    return tuple(buckets.single(bucket, one) if isinstance(one, int) else _block(*one) for one in written)
-
-
-def _block(first: int, last: int, count: int, after: int, latest: int) -> Block:
-    return Block(first=first, last=last, count=count, after=after, latest=latest)
 
 
 def _days(now: datetime) -> list[date]:
