@@ -1,4 +1,4 @@
-"""What one can do about a notification: cancel it, or send it again, each after a question, each as the API does it."""
+"""What one can do about a notification: cancel, send again, resume, drop; each after a question, as the API does it."""
 
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -9,6 +9,8 @@ from fastapi.responses import RedirectResponse
 from api.cancelling import cancel_notification
 from api.notification_models import NotificationId, Resend
 from api.notification_views import Notification, shown
+from api.parked_models import WhyDrop, WhyResume
+from api.parking import drop_notification, resume_notification
 from api.problems import not_found
 from api.resending import resend_notification
 from api.scopes import Scope
@@ -68,6 +70,47 @@ async def resend(
         Resend(force=bool(force)),
     )
     return RedirectResponse(f"{notification_url(accepted.id)}?outcome=resent", _SEE_OTHER)
+
+
+@router.get("/resume")
+async def ask_to_resume(
+    request: Request, notification_id: NotificationId, session: Sender, services: ServicesOf
+) -> Response:
+    """Asks whether the parked notification is really to go on."""
+    return render(request, "unpark.html", one=await _read(services, session, notification_id), kind="resume")
+
+
+@router.post("/resume")
+async def resume(
+    notification_id: NotificationId,
+    session: Sender,
+    services: ServicesOf,
+    reason: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Lets a parked notification go on, and leads to its page."""
+    why = WhyResume(reason=reason.strip() or None)
+    await resume_notification(notification_id, session.principal, services, why)
+    return RedirectResponse(f"{notification_url(notification_id)}?outcome=resumed", _SEE_OTHER)
+
+
+@router.get("/drop")
+async def ask_to_drop(
+    request: Request, notification_id: NotificationId, session: Sender, services: ServicesOf
+) -> Response:
+    """Asks whether the parked notification is really to be dropped, and why."""
+    return render(request, "unpark.html", one=await _read(services, session, notification_id), kind="drop")
+
+
+@router.post("/drop")
+async def drop(
+    notification_id: NotificationId,
+    session: Sender,
+    services: ServicesOf,
+    reason: Annotated[str, Form(min_length=1, max_length=200, pattern=r"\S")],
+) -> Response:
+    """Drops a parked notification, and leads to its page."""
+    await drop_notification(notification_id, WhyDrop(reason=reason), session.principal, services)
+    return RedirectResponse(f"{notification_url(notification_id)}?outcome=dropped", _SEE_OTHER)
 
 
 async def _read(services: Services, session: Session, notification_id: UUID) -> Notification:

@@ -26,6 +26,8 @@ OUTCOMES = {
     "stopped": "Stopped: nothing was sent, and nothing will be.",
     "too_late": "Too late: a message was handed to a provider, or may have been; nothing follows it.",
     "ended": "It had ended already without anything being sent.",
+    "resumed": "Resumed: its run goes on and tries again.",
+    "dropped": "Dropped: nothing of it will be sent any more.",
     "resent": "Accepted: this is the new notification that sends the former one again.",
 }
 """What an action achieved, as the page that follows it says it."""

@@ -14,6 +14,8 @@ from web import (
     notification_actions,
     notification_list,
     notification_page,
+    operation_pages,
+    parked_pages,
     sign_in,
     template_pages,
 )
@@ -42,6 +44,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     notification_list.router,
     notification_page.router,
     notification_actions.router,
+    parked_pages.router,
+    operation_pages.router,
     account_list.router,
     template_pages.router,
     _rest,

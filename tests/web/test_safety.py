@@ -4,12 +4,13 @@ import re
 from collections.abc import Awaitable, Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func
 
 import web
+from db.care_tables import operation
 from db.session import Database
 from db.tables import template, template_version
 from domain.notifications import Outcome
@@ -64,8 +65,33 @@ async def hostile_template(database: Database, tenant_id: UUID) -> None:
 
 
 @pytest.fixture
+async def parked_places(database: Database, tenant_id: UUID, notify: Notify) -> dict[str, str]:
+    """The pages of what is parked, over rows whose every text is hostile."""
+    kept = {"parked_at": func.now(), "parked_cause": HOSTILE, "parked_account_id": uuid4()}
+    parked = await notify(to=HOSTILE, template=HOSTILE, **kept)
+    operation_id = await factories.insert(
+        database, tenant_id, operation, kind="resume", rate=1, total=2, actor=HOSTILE, reason=HOSTILE,
+        filter={"template": HOSTILE, "trigger": HOSTILE},
+    )  # fmt: skip
+    return {
+        "parked": "/console/parked?trigger=%3Cscript%3Ealert(1)%3C/script%3E",
+        "parked notification": f"/console/notifications/{parked}",
+        "resume": f"/console/notifications/{parked}/resume",
+        "drop": f"/console/notifications/{parked}/drop",
+        "resume many": "/console/parked/resume",
+        "drop many": "/console/parked/drop?template=%3Cscript%3Ealert(1)%3C/script%3E",
+        "operation": f"/console/operations/{operation_id}",
+    }
+
+
+@pytest.fixture
 async def places(
-    hostile_template: None, database: Database, tenant_id: UUID, key_ring: KeyRing, notify: Notify
+    hostile_template: None,
+    parked_places: dict[str, str],
+    database: Database,
+    tenant_id: UUID,
+    key_ring: KeyRing,
+    notify: Notify,
 ) -> dict[str, str]:
     """Every page of the console, over rows whose every text is hostile, with one secret in each secret place."""
     account_id = await factories.make_account(
@@ -78,7 +104,7 @@ async def places(
         attachments=[{"url": HOSTILE}], fallback={"sms": {HOSTILE: HOSTILE}}, external_id=HOSTILE,
     )  # fmt: skip
     order = deliveries.order(tenant_id, name, account_id)
-    said = {"error_code": HOSTILE, "provider_code": HOSTILE, "detail": HOSTILE}
+    said = {"error_code": "rejected", "provider_code": HOSTILE, "detail": HOSTILE}
     await deliveries.attempt(database, tenant_id, order, Outcome.REFUSED, **said)
     ended = await notify(status="unknown", ended_at=func.now(), to=HOSTILE)
     return {
@@ -88,6 +114,7 @@ async def places(
         "notification": f"/console/notifications/{name}",
         "cancel": f"/console/notifications/{name}/cancel",
         "resend": f"/console/notifications/{ended}/resend",
+        **parked_places,
         "accounts": "/console/accounts",
         "templates": "/console/templates",
         "template": "/console/templates/hostile",
