@@ -3,20 +3,20 @@
 from typing import Any
 
 from fastapi import Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.verification import VerificationError, verify
 from api import account_config
-from api.account_models import Account, Suspension, shown
-from api.accounts import AccountId, Writer, locked
+from api.account_models import Account, Suspension
+from api.accounts import AccountId, Writer, answered, care_of, locked
 from api.audit import record
 from api.auth import Principal
-from api.etags import etag
 from api.openapi import problem_responses
 from api.problem_types import Kind
 from api.problems import Problem, not_found
 from api.routing import noun_router
 from api.services import Services, ServicesOf
-from db import accounts
+from db import accounts, circuits, outages
 from db.accounts import Account as StoredAccount
 from domain.accounts import AccountState, Step, after, possible
 
@@ -41,7 +41,8 @@ async def verify_account(account_id: AccountId, principal: Writer, services: Ser
             connection, principal.tenant_id, account_id, state=state.value, verified_at=services.now()
         )
         await record(connection, principal, "account.verified", account_id, state=state.value)
-    return _answer(response, row)
+        await _go_on(connection, principal, current, state)
+        return answered(response, row, await care_of(connection, principal, account_id))
 
 
 @router.post("/suspend", summary="Suspend an account")
@@ -70,10 +71,19 @@ async def _step(
     async with services.database.tenant(principal.tenant_id) as connection:
         row = await locked(connection, principal.tenant_id, account_id)
         state = _next_state(row, step)
-        row = await accounts.change(connection, principal.tenant_id, account_id, state=state.value, **values)
+        changed = await accounts.change(connection, principal.tenant_id, account_id, state=state.value, **values)
         noted = {"reason": values["state_reason"]} if values["state_reason"] else {}
         await record(connection, principal, f"account.{_PAST[step]}", account_id, **noted)
-    return _answer(response, row)
+        if step is Step.RESUME:
+            await _go_on(connection, principal, row, state)
+        return answered(response, changed, await care_of(connection, principal, account_id))
+
+
+async def _go_on(connection: AsyncConnection, principal: Principal, before: StoredAccount, state: AccountState) -> None:
+    """Closes the account's circuits; once it is active, what waited for one like it goes on."""
+    await circuits.close(connection, principal.tenant_id, before.id)
+    if state is AccountState.ACTIVE and before.state != AccountState.ACTIVE:
+        await outages.release_to(connection, principal.tenant_id, before.id, actor=principal.actor)
 
 
 _PAST = {Step.SUSPEND: "suspended", Step.RESUME: "resumed", Step.RETIRE: "retired", Step.VERIFY: "verified"}
@@ -96,8 +106,3 @@ def _next_state(row: StoredAccount, step: Step) -> AccountState:
         can = ", ".join(possible(state)) or "nothing"
         raise Problem(Kind.WRONG_STATE, f"The account is {state}; it cannot {step}, it can: {can}.", state=state.value)
     return found
-
-
-def _answer(response: Response, row: StoredAccount) -> Account:
-    response.headers["ETag"] = etag(row.updated_at)
-    return shown(row)

@@ -8,8 +8,12 @@ from pydantic import AfterValidator, Field
 
 from api.models import Body, JsonObject, Shown, Text
 from api.paging import Page
+from db.account_care import Care
 from db.accounts import Account as StoredAccount
 from domain.accounts import AccountState
+from domain.circuits import Circuit, CircuitState
+from domain.health import Level
+from domain.reasons import Reason
 from domain.recipients import Channel
 from providers import PROVIDERS
 
@@ -53,6 +57,25 @@ class Suspension(Body):
     reason: Text = Field(examples=["number under review"])
 
 
+class AccountHealth(Shown):
+    """How well an account works; the better ones of a channel are used first."""
+
+    level: Level
+    since: datetime | None = Field(description="Since when it has this level; null where nothing was sent yet.")
+    measured_at: datetime | None
+
+
+class AccountCircuit(Shown):
+    """Whether messages go through: `open` holds them back, `half_open` waits for the one that finds out."""
+
+    state: CircuitState
+    cause: Reason | None
+    since: datetime | None
+    next_probe_at: datetime | None = Field(
+        description="When one message may try it next; while one is on its way, until when it has time."
+    )
+
+
 class Account(Shown):
     """An account; secret fields of its configuration are shown as asterisks."""
 
@@ -65,6 +88,9 @@ class Account(Shown):
     sender: str | None = Field(description="The identity that sends, as the provider names it.")
     priority: int
     config: dict[str, Any]
+    health: AccountHealth
+    circuit: AccountCircuit
+    parked: int = Field(description="Notifications that wait because of this account.")
     verified_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -89,7 +115,7 @@ class ProviderList(Shown):
     data: list[Provider]
 
 
-def shown(row: StoredAccount) -> Account:
+def shown(row: StoredAccount, care: Care) -> Account:
     """Returns an account as callers see it."""
     return Account(
         id=row.id,
@@ -101,7 +127,24 @@ def shown(row: StoredAccount) -> Account:
         sender=row.sender,
         priority=row.priority,
         config=dict(row.public_config),
+        health=health(care),
+        circuit=circuit(care.circuit),
+        parked=care.parked,
         verified_at=row.verified_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def health(care: Care) -> AccountHealth:
+    """Returns the health of an account as callers see it; one that never had to be measured is well."""
+    known = care.health
+    if known is None:
+        return AccountHealth(level=Level.HEALTHY, since=None, measured_at=None)
+    return AccountHealth(level=known.health.level, since=known.since, measured_at=known.measured_at)
+
+
+def circuit(known: Circuit | None) -> AccountCircuit:
+    """Returns a circuit as callers see it; where there never was trouble it is closed."""
+    found = known or Circuit()
+    return AccountCircuit(state=found.state, cause=found.cause, since=found.opened_at, next_probe_at=found.probe_at)

@@ -19,7 +19,8 @@ from api.problems import Problem, invalid, not_found
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import Services, ServicesOf
-from db import accounts
+from db import account_care, accounts, circuits
+from db.account_care import Care
 from db.accounts import Account as StoredAccount
 from domain.accounts import AccountState
 from domain.faults import Fault, escape_pointer
@@ -56,7 +57,7 @@ async def create_account(body: NewAccount, principal: Writer, services: Services
         noted = {"name": body.name, "provider": body.provider, "sender": new.sender}
         await record(connection, principal, "account.created", account_id, **noted)
     response.headers["Location"] = f"/v1/accounts/{account_id}"
-    return _answer(response, created)
+    return answered(response, created, Care())
 
 
 @router.get("", summary="List accounts")
@@ -78,7 +79,8 @@ async def list_accounts(
             limit=paging.fetch,
             before=paging.before,
         )
-    return paging.page(AccountPage, rows, shown)
+        care = await account_care.read(connection, principal.tenant_id, [row.id for row in rows])
+    return paging.page(AccountPage, rows, lambda row: shown(row, care[row.id]))
 
 
 @router.get("/{account_id}", summary="Read an account")
@@ -86,9 +88,9 @@ async def get_account(account_id: AccountId, principal: Reader, services: Servic
     """Returns an account, without its secrets."""
     async with services.database.tenant(principal.tenant_id) as connection:
         row = await accounts.get(connection, principal.tenant_id, account_id)
-    if row is None:
-        raise not_found("account")
-    return _answer(response, row)
+        if row is None:
+            raise not_found("account")
+        return answered(response, row, await care_of(connection, principal, account_id))
 
 
 @router.patch(
@@ -121,7 +123,9 @@ async def change_account(
         if values:
             row = await accounts.change(connection, principal.tenant_id, account_id, **values)
             await record(connection, principal, "account.changed", account_id, fields=sorted(body.model_fields_set))
-    return _answer(response, row)
+        if body.config is not None:
+            await circuits.close(connection, principal.tenant_id, account_id)
+        return answered(response, row, await care_of(connection, principal, account_id))
 
 
 @router.post(
@@ -147,7 +151,8 @@ async def rotate_account_secret(
         values = _reconfigured(services, principal, row, body.secrets, pointer="/secrets")
         row = await accounts.change(connection, principal.tenant_id, account_id, **values)
         await record(connection, principal, "account.secret_rotated", account_id, fields=sorted(body.secrets))
-    return _answer(response, row)
+        await circuits.close(connection, principal.tenant_id, account_id)
+        return answered(response, row, await care_of(connection, principal, account_id))
 
 
 async def locked(connection: AsyncConnection, tenant_id: UUID, account_id: UUID) -> StoredAccount:
@@ -158,9 +163,15 @@ async def locked(connection: AsyncConnection, tenant_id: UUID, account_id: UUID)
     return row
 
 
-def _answer(response: Response, row: StoredAccount) -> Account:
+async def care_of(connection: AsyncConnection, principal: Principal, account_id: UUID) -> Care:
+    """Returns how an account fares."""
+    return (await account_care.read(connection, principal.tenant_id, [account_id]))[account_id]
+
+
+def answered(response: Response, row: StoredAccount, care: Care) -> Account:
+    """Returns an account as the answer to a request about it, with its version."""
     response.headers["ETag"] = etag(row.updated_at)
-    return shown(row)
+    return shown(row, care)
 
 
 def _reconfigured(

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api import (
+    account_health,
     account_life,
     accounts,
     addresses,
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     providers.router,
     accounts.router,
     account_life.router,
+    account_health.router,
     bulk.router,
     notifications.router,
     cancelling.router,

@@ -1,11 +1,11 @@
 """What is parked because of circuits: the next one to probe with, and letting all of it go on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, case, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import operations, outbox
@@ -97,18 +97,23 @@ async def release(
     return len(found)
 
 
-async def release_suspended(connection: AsyncConnection, tenant_id: UUID, account_id: UUID, *, reason: str) -> int:
-    """Lets go on what is parked because no account of the tenant was active, once one is; returns how many wait."""
+async def release_to(connection: AsyncConnection, tenant_id: UUID, account_id: UUID, *, actor: str) -> int:
+    """Lets go on what an account can carry that just became active; returns how many operations do it."""
     columns = notification.c
-    parked = select(columns.id).where(columns.tenant_id == tenant_id, columns.parked_at.is_not(None))
-    if (
-        await connection.execute(parked.where(columns.parked_cause == Reason.ACCOUNT_SUSPENDED).limit(1))
-    ).first() is None:
-        return 0
+    suspended = columns.parked_cause == Reason.ACCOUNT_SUSPENDED.value
+    wanted = _kept(tenant_id, account_id, (*OF_ACCOUNTS, *OF_TEMPLATES)) | (
+        (columns.tenant_id == tenant_id) & columns.parked_at.is_not(None) & suspended
+    )
+    # Who waits for any active account may not name one.
+    of = case((suspended, null()), else_=columns.parked_account_id)
+    groups = select(columns.parked_cause, of).where(wanted).distinct()
+    found = sorted((await connection.execute(groups)).all(), key=str)
     rate = await _rate(connection, tenant_id, account_id)
-    new = _resumption(ParkedFilter(cause=Reason.ACCOUNT_SUSPENDED), rate, reason)
-    made = await operations.get(connection, tenant_id, await operations.create(connection, tenant_id, new))
-    return made.total if made else 0
+    for cause, parked_account_id in found:
+        meant = ParkedFilter(cause=Reason(cause), account_id=parked_account_id)
+        new = replace(_resumption(meant, rate, "an account of the channel became active"), actor=actor)
+        await operations.create(connection, tenant_id, new)
+    return len(found)
 
 
 def _kept(tenant_id: UUID, account_id: UUID, causes: Sequence[Reason]) -> ColumnElement[bool]:

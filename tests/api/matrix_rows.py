@@ -192,6 +192,7 @@ ROWS: dict[str, Row] = {
     "list_providers": fixed(foreign=200),
     "create_account": _new_account,
     "list_accounts": _listed_account,
+    "get_account_health": _account,
     "get_account": _account,
     "change_account": _changed_account,
     "rotate_account_secret": _rotated_account,
