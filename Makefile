@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check lock clean
+.PHONY: help setup demo up test test-fast chaos check lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -22,6 +22,9 @@ test: setup ## run every test
 
 test-fast: setup ## run the everyday tests (about a minute and a half)
 	@$(RUN) dev test --fast
+
+chaos: setup ## kill, pause and cut everything under load; print what was lost or doubled (ten minutes)
+	@$(RUN) dev chaos
 
 check: setup ## lint, types, layers, secrets, migrations, contracts
 	@$(RUN) dev check

@@ -14,6 +14,7 @@ from stack.problems import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
 _LEAST_COVERAGE = 90
+_CHAOS_MINUTES = 9.0
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 dev = typer.Typer(help="What a developer of Carillon runs.", no_args_is_help=True)
@@ -47,6 +48,18 @@ def check() -> None:
 
     _need_checkout()
     raise typer.Exit(run_all(ROOT))
+
+
+@dev.command()
+def chaos(
+    *,
+    seed: Annotated[int | None, typer.Option(help="Run this campaign alone, as often as you like.")] = None,
+    minutes: Annotated[float, typer.Option(help="Begin no campaign that would end later.")] = _CHAOS_MINUTES,
+) -> None:
+    """Loads and strikes the whole stack, campaign after campaign, and prints what was lost or doubled: zeros."""
+    _need_checkout()
+    one = [] if seed is None else ["--seed", str(seed)]
+    _run([sys.executable, "-m", "tests.chaos", "--minutes", str(minutes), *one])
 
 
 @dev.command()

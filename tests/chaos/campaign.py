@@ -114,7 +114,7 @@ class _Campaign:
             rows: dict[str, Any] = await reading.rows_of(installation.truth_dsn)
         except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
             rows, doubts = {}, [*doubts, f"the database cannot be read ({problem!r})"]
-        self._happened |= {name: count for name, count in reading.met(journal).items() if self._wants(name)}
+        self._happened |= {name: count for name, count in reading.fates_met(journal).items() if self._wants(name)}
         seen, pried = reading.seen_of(calls)
         evidence = Evidence(
             tenants={tenant.id: tenant.name for tenant in made},
