@@ -113,6 +113,18 @@ def nothing_accepted_is_called_failed(case: Case) -> Iterator[Violation]:
             )
 
 
+def nothing_is_claimed_after_its_expiry(case: Case) -> Iterator[Violation]:
+    """Nobody begins to send what nobody wants any more."""
+    for attempt in case.evidence.attempts:
+        row = case.rows.get(attempt.notification)
+        if row is None or row.expires_at is None or attempt.claimed_at is None:
+            continue
+        late = (attempt.claimed_at - row.expires_at).total_seconds()
+        if late > case.evidence.grace:
+            detail = f"{row.key} was claimed {late:.1f} s after it had expired"
+            yield Violation(kind=Kind.UNEXPECTED, subject=attempt.reference, detail=detail)
+
+
 def nothing_goes_backwards(case: Case) -> Iterator[Violation]:
     """Who reads a status again sees the same one or a later one."""
     last: dict[str, Status] = {}
@@ -181,6 +193,8 @@ def every_row_is_explained(case: Case) -> Iterator[Violation]:
             yield _unexplained(attempt.reference, "an attempt is still sending")
     for row in case.evidence.unhanded:
         yield _unexplained(row, "is left in the outbox")
+    for event in case.evidence.repeated:
+        yield _unexplained(event, "one receipt is there more than once")
     for row_ in case.evidence.notifications:
         if wrong := _unexplained_end(case, row_):
             yield _unexplained(row_.id, f"{row_.key} {wrong}")
@@ -220,6 +234,7 @@ PROMISES: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     nothing_is_doubled_in_silence,
     nothing_comes_unasked,
     nothing_accepted_is_called_failed,
+    nothing_is_claimed_after_its_expiry,
     nothing_goes_backwards,
     nobody_sees_another_tenant,
     nothing_follows_a_stop,

@@ -88,6 +88,7 @@ class NotificationRow:
     on_unknown: str
     ended: bool
     parked: str | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,7 @@ class AttemptRow:
     flagged: bool
     message_status: str
     settled_by: str | None = None
+    claimed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,8 @@ class Evidence:
         tenants: The tenants' ids, and the name that their messages carry.
         unhanded: Outbox rows that are left.
         strayed: Receipts that belong to a message of another tenant, by the reference that they carry.
+        repeated: Receipts that are there more than once.
+        grace: Seconds that a paused process may take between its look at the clock and its claim.
         doubts: Why the evidence itself cannot be trusted.
     """
 
@@ -147,4 +151,6 @@ class Evidence:
     pried: tuple[Pried, ...] = ()
     unhanded: tuple[str, ...] = ()
     strayed: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    grace: float = 15.0
     doubts: tuple[str, ...] = ()

@@ -70,6 +70,7 @@ FATES: tuple[Fate, ...] = (
     _whatsapp("20", "callbacks-late", callback_clock=_DAY),
     _whatsapp("21", "callbacks-astray", misdirect_callbacks=True),
     _whatsapp("22", "callbacks-dropped", once=True, drop_callbacks=True, lose_answer=True),
+    _whatsapp("23", "late-failures", fails=True, fail=131026, reference_on_failed=False, callbacks_first=True),
     _mail("01", "answers-lost", once=True, lose_answer=True),
     _mail("02", "answers-truncated", once=True, truncate_answer=True),
     _mail("03", "answers-garbage", once=True, garbage_answer=True),

@@ -22,13 +22,14 @@ _BOUNCE_PATH = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 _NOTIFICATIONS = """
 SELECT tenant_id::text AS tenant, id::text, idempotency_key AS key, status, reason, on_unknown,
-       ended_at IS NOT NULL AS ended, CASE WHEN parked_at IS NOT NULL THEN coalesce(parked_cause, '') END AS parked
+       ended_at IS NOT NULL AS ended, CASE WHEN parked_at IS NOT NULL THEN coalesce(parked_cause, '') END AS parked,
+       expires_at
 FROM notification ORDER BY id
 """
 _ATTEMPTS = """
 SELECT a.tenant_id::text AS tenant, m.notification_id::text AS notification, m.id::text AS message, m.hop, m.part,
        m.channel, a.number, a.reference, a.state, a.possible_duplicate AS flagged, m.status AS message_status,
-       a.settled_by
+       a.settled_by, a.claimed_at
 FROM attempt AS a JOIN message AS m ON m.tenant_id = a.tenant_id AND m.id = a.message_id
 ORDER BY m.notification_id, m.hop, m.part, a.number
 """
@@ -38,6 +39,7 @@ _STRAYED = """
 SELECT r.event_key FROM receipt AS r JOIN attempt AS a ON a.reference = r.reference
 WHERE a.tenant_id <> r.tenant_id AND r.message_id IS NOT NULL
 """
+_REPEATED = "SELECT event_key FROM receipt GROUP BY tenant_id, provider, event_key HAVING count(*) > 1"
 
 
 def asked_of(asks: Sequence[Ask], tenants: Sequence[Tenant], calls: Iterable[Entry]) -> tuple[Asked, ...]:
@@ -209,17 +211,19 @@ async def rows_of(dsn: str) -> dict[str, Any]:
                 "attempts": tuple(AttemptRow(**row) for row in await connection.fetch(_ATTEMPTS)),
                 "unhanded": tuple(row[0] for row in await connection.fetch(_UNHANDED)),
                 "strayed": tuple(row[0] for row in await connection.fetch(_STRAYED)),
+                "repeated": tuple(row[0] for row in await connection.fetch(_REPEATED)),
             }
     finally:
         await connection.close()
 
 
-def met(journal: Iterable[Entry]) -> dict[str, int]:
+def fates_met(journal: Iterable[Entry]) -> dict[str, int]:
     """Returns how often each fate met a message, by the provider's journal."""
     channels = {"meta": fates.WHATSAPP, "smtp": fates.EMAIL}
     counts: dict[str, int] = defaultdict(int)
     for entry in journal:
         fate = fates.fate_of(channels[entry["provider"]], str(entry.get("to")))
-        if fate is not None and entry["kind"] in {"accepted", "refused", "dropped"}:
+        treated = entry["kind"] in {"refused", "dropped"} or (entry["kind"] == "accepted" and entry["effects"])
+        if fate is not None and treated:
             counts[fate.fault] += 1
     return dict(counts)

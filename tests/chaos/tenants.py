@@ -63,9 +63,9 @@ class Tenant:
         return f"tenant-{self.place}"
 
 
-async def make(installation: Installation, http: httpx.AsyncClient, count: int) -> list[Tenant]:
-    """Makes tenants whose accounts are verified and whose template is published."""
-    made = [await _make(installation, http, place) for place in range(count)]
+async def make(installation: Installation, http: httpx.AsyncClient, count: int, *, first: int = 0) -> list[Tenant]:
+    """Makes tenants whose accounts are verified and whose template is published; `first` is the first one's place."""
+    made = [await _make(installation, http, place) for place in range(first, first + count)]
     # Doubt is settled by a receipt within a second here, so nobody has to wait for it as long as in reality.
     connection = await asyncpg.connect(installation.truth_dsn)
     try:

@@ -169,6 +169,13 @@ WRONGS: dict[str, tuple[Change, Kind]] = {
     "an address that nobody named": (changed("acceptances", PLAIN, to="919800000009"), Kind.UNEXPECTED),
     "a reference that we do not know": (changed("acceptances", PLAIN, reference="unclaimed"), Kind.UNEXPECTED),
     "sent although refused": (plus("acceptances", took("too late")), Kind.UNEXPECTED),
+    "claimed after it had expired": (
+        both(
+            changed("notifications", PLAIN, expires_at=NOON),
+            changed("attempts", PLAIN, claimed_at=NOON + timedelta(seconds=16)),
+        ),
+        Kind.UNEXPECTED,
+    ),
     "failed although accepted": (
         changed("notifications", PLAIN, status="failed", reason="rejected"),
         Kind.FAILED_ALTHOUGH_ACCEPTED,
@@ -209,6 +216,7 @@ WRONGS: dict[str, tuple[Change, Kind]] = {
     "a receipt that did not end the doubt": (plus("told", told("doubt", "sent")), Kind.RECEIPT_LOST),
     "an attempt that still sends": (changed("attempts", DOUBT, state="sending"), Kind.UNEXPLAINED),
     "a row left in the outbox": (lambda evidence: replace(evidence, unhanded=("start of …",)), Kind.UNEXPLAINED),
+    "one receipt twice": (plus("repeated", "status:wamid:sent"), Kind.UNEXPLAINED),
     "an end without a reason": (changed("notifications", DOUBT, reason=None), Kind.UNEXPLAINED),
     "parked without a cause": (changed("notifications", PARKED, parked=""), Kind.UNEXPLAINED),
     "expired and could not": (
@@ -243,6 +251,11 @@ def test_what_is_right_is_found_right() -> None:
 @pytest.mark.parametrize(("change", "kind"), WRONGS.values(), ids=WRONGS)
 def test_what_is_wrong_is_named(change: Change, kind: Kind) -> None:
     assert kind in {violation.kind for violation in check(change(GOOD))}
+
+
+def test_a_moment_between_the_look_at_the_clock_and_the_claim_is_no_violation() -> None:
+    claimed = changed("attempts", PLAIN, claimed_at=NOON + timedelta(seconds=14))
+    assert check(both(changed("notifications", PLAIN, expires_at=NOON), claimed)(GOOD)) == []
 
 
 def test_every_kind_of_violation_can_be_caught() -> None:
