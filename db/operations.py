@@ -19,7 +19,7 @@ from db.care_tables import operation
 from db.delivery_tables import notification
 from db.outbox import Signal
 from domain import keys
-from domain.operations import OperationKind, OperationState, ParkedFilter, Stepped
+from domain.operations import BY_ITSELF, OperationKind, OperationState, ParkedFilter, Stepped
 from domain.reasons import Reason
 
 _LANE = 1
@@ -133,7 +133,7 @@ async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID)
     found = await _lock(connection, tenant_id, operation_id)
     if found is None:
         return Stepped(state=OperationState.STOPPED, done=0)
-    if found.state.is_over:
+    if found.state.is_over or await _gives_way(connection, tenant_id, found):
         return Stepped(state=found.state, done=found.done)
     candidates = await _candidates(connection, tenant_id, found)
     taken = await parking.lock(connection, tenant_id, candidates)
@@ -149,6 +149,16 @@ async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID)
         values["finished_at"] = func.now()
     await _change(connection, tenant_id, found, **values)
     return Stepped(state=state, done=done)
+
+
+async def _gives_way(connection: AsyncConnection, tenant_id: UUID, found: Operation) -> bool:
+    """Tells whether a person's operation is under way: its rate and its choice count more than what goes by itself."""
+    if found.actor not in BY_ITSELF:
+        return False
+    columns = operation.c
+    unfinished = columns.state.in_([state.value for state in OperationState if not state.is_over])
+    query = select(columns.id).where(columns.tenant_id == tenant_id, unfinished, columns.actor.not_in(BY_ITSELF))
+    return (await connection.execute(query.limit(1))).first() is not None
 
 
 def _signal(found: Operation, notification_id: UUID) -> Signal:

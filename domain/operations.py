@@ -16,6 +16,10 @@ DEFAULT_RATE = 50
 _TOLERATED = 0.02
 
 
+BY_ITSELF = frozenset({"circuit", "day"})
+"""Who creates operations without being a person: a circuit that closed, a new day. Those of people go first."""
+
+
 class OperationKind(StrEnum):
     """What is done to parked notifications."""
 

@@ -15,7 +15,7 @@ from db.delivery_tables import notification
 from db.operations import NewOperation, Operation
 from db.session import Database
 from db.tables import outbox
-from domain.operations import OperationKind, OperationState, ParkedFilter, Stepped
+from domain.operations import BY_ITSELF, OperationKind, OperationState, ParkedFilter, Stepped
 from domain.reasons import Reason
 from tests import factories
 
@@ -44,8 +44,10 @@ class Place:
         async with self.database.tenant(self.tenant_id) as connection:
             await connection.execute(update(notification).where(notification.c.id.in_(ids)).values(values))
 
-    async def create(self, kind: OperationKind = OperationKind.RESUME, *, rate: int = 2, **wanted: Any) -> UUID:
-        new = NewOperation(kind=kind, filter=ParkedFilter(**wanted), rate=rate, actor="test", reason="mended")
+    async def create(
+        self, kind: OperationKind = OperationKind.RESUME, *, rate: int = 2, actor: str = "key:ops", **wanted: Any
+    ) -> UUID:
+        new = NewOperation(kind=kind, filter=ParkedFilter(**wanted), rate=rate, actor=actor, reason="mended")
         async with self.database.tenant(self.tenant_id) as connection:
             return await operations.create(connection, self.tenant_id, new)
 
@@ -189,6 +191,27 @@ async def test_steps_at_once_take_up_each_notification_once(place: Place) -> Non
     await asyncio.gather(*(place.step(created) for _ in range(6)))
     assert await place.signals() == ids
     assert (await place.read(created)).done == 12
+
+
+@pytest.mark.parametrize("kind", OperationKind)
+@pytest.mark.parametrize("actor", sorted(BY_ITSELF))
+async def test_what_goes_by_itself_lets_people_go_first(place: Place, kind: OperationKind, actor: str) -> None:
+    ids = await place.park(3)
+    by_itself = await place.create(rate=10, actor=actor)
+    chosen = await place.create(kind, rate=1, cause=Reason.MISCONFIGURED)
+    assert await place.step(by_itself) == Stepped(state=OperationState.PENDING, done=0)
+    await place.step(chosen)
+    assert await place.signals(kind.value) == ids[:1]
+    async with place.database.tenant(place.tenant_id) as connection:
+        await operations.stop(connection, place.tenant_id, chosen)
+    assert (await place.step(by_itself)).state is OperationState.DONE
+
+
+async def test_people_do_not_wait_for_each_other(place: Place) -> None:
+    await place.park(1)
+    first, second = await place.create(), await place.create()
+    assert (await place.step(second)).done == 1
+    assert (await place.step(first)).done == 1
 
 
 async def test_what_was_stopped_takes_up_nothing_more(place: Place) -> None:
