@@ -11,6 +11,7 @@ from stack.findings import findings
 from stack.notifications import explain, notifications
 from stack.parked import parked
 from stack.problems import StackError
+from stack.reconcile import reconcile
 
 app = typer.Typer(
     name="carillon",
@@ -24,6 +25,7 @@ app.add_typer(parked, name="parked")
 app.add_typer(notifications, name="notifications")
 app.command()(explain)
 app.command()(findings)
+app.command()(reconcile)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -58,7 +60,7 @@ def carillon(
 @app.command()
 def up(
     *,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="How many worker processes.")] = 1,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background; return when ready.")] = False,
 ) -> None:
     """Runs the whole stack until Ctrl-C: PostgreSQL, Temporal, migrations, API, workers, sandbox."""

@@ -21,6 +21,7 @@ from activities.findings_gauge import FindingsGauge
 from activities.health import AccountsGauge, HealthMeasurement
 from activities.housekeeping import Housekeeping
 from activities.ledger import Ledger
+from activities.open_operations import OpenOperations
 from activities.operations import Operations
 from activities.outages import Outages
 from activities.owners import Owners
@@ -122,11 +123,13 @@ def _of_accounts(
 def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., Any]]:
     """Returns the activities that look after what nobody else looks after."""
     repairs = Repairs(database)
-    owners, rows = Owners(database, WorkflowFacts(client), repairs), Housekeeping(database, repairs)
+    facts = WorkflowFacts(client)
+    owners, rows = Owners(database, facts, repairs), Housekeeping(database, repairs)
     return [
         owners.recognise,
         owners.attempts,
         owners.workflows,
+        OpenOperations(database, facts).look,
         rows.outbox,
         rows.receipts,
         rows.expire,

@@ -1,6 +1,6 @@
 """The owners of what is open: workflows that are gone, closed, or remember a newer database than this one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from db.errors import FAILURES
 from db.findings import NewFinding
 from db.session import Database
 from db.sweeps import Mark, OpenNotification
-from domain.findings import Kind
+from domain.findings import Kind, Repair
 from domain.recovery import Ground, Life
 
 log = structlog.get_logger(__name__)
@@ -51,15 +51,15 @@ class Owners:
     @counted("housekeeping.recognise")
     async def recognise(self, sweep: Sweep) -> Swept:
         """Looks whether this is the database that the last run saw; rows that are gone tell that it was restored."""
-        marks = [_mark(part) for part in sweep.cursor.split(",")] if sweep.cursor else []
+        taken_at, marks = _read_marks(sweep.cursor)
         async with self._database.system() as connection:
             lacking = [mark for mark in marks if await sweeps.lacks(connection, mark)]
-            newest = await sweeps.newest(connection)
-            everybody = await sweeps.everybody(connection) if lacking else []
-        for tenant_id in everybody:
-            await self._repairs.record(tenant_id, _restored(lacking))
-        cursor = ",".join(f"{mark.table}/{mark.tenant_id}/{mark.id}" for mark in newest) or None
-        return Swept(cursor=cursor, seen=len(marks), found=len(everybody))
+            now, newest = await sweeps.newest(connection)
+            alarmed = await findings.not_reconciled_since(connection, taken_at) if lacking else []
+        detail = {mark.table: str(mark.id) for mark in lacking}
+        for tenant_id in alarmed:
+            await self._repairs.record(tenant_id, restored_finding(detail, None))
+        return Swept(cursor=_write_marks(now, newest), seen=len(marks), found=len(alarmed))
 
     @activity.defn(name="housekeeping.attempts")
     @counted("housekeeping.attempts")
@@ -101,11 +101,20 @@ class Owners:
         return found
 
 
-def _restored(lacking: Sequence[Mark]) -> NewFinding:
-    detail = {mark.table: str(mark.id) for mark in lacking}
-    return NewFinding(kind=Kind.DATABASE_RESTORED, subject_type="database", subject_id="rows", detail=detail)
+def restored_finding(detail: Mapping[str, str], repair: Repair | None) -> NewFinding:
+    """Returns the finding that the database is older than Temporal; while it is open, nothing that sends is done."""
+    return NewFinding(
+        kind=Kind.DATABASE_RESTORED, subject_type="database", subject_id="rows", repair=repair, detail=detail
+    )
 
 
-def _mark(text: str) -> Mark:
-    table, tenant_id, row_id = text.split("/")
-    return Mark(table=table, tenant_id=UUID(tenant_id), id=UUID(row_id))
+def _write_marks(now: datetime, marks: Sequence[Mark]) -> str:
+    return " ".join([now.isoformat(), *(f"{mark.table}/{mark.tenant_id}/{mark.id}" for mark in marks)])
+
+
+def _read_marks(text: str | None) -> tuple[datetime, list[Mark]]:
+    """Returns when marks were taken, and the marks."""
+    taken_at, *marks = (text or datetime.now(UTC).isoformat()).split(" ")
+    parts = [mark.split("/") for mark in marks]
+    read = [Mark(table=table, tenant_id=UUID(tenant_id), id=UUID(row_id)) for table, tenant_id, row_id in parts]
+    return datetime.fromisoformat(taken_at), read

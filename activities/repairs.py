@@ -41,6 +41,19 @@ def about_notification(kind: Kind, notification_id: UUID, repair: Repair | None,
     )
 
 
+def repair_of(verdict: Verdict) -> Repair | None:
+    """Returns the repair that a verdict asks for, None where a person decides or nothing is wrong."""
+    match verdict:
+        case Leave() | Hold():
+            return None
+        case StartAgain():
+            return Repair.STARTED
+        case End():
+            return Repair.ENDED
+        case _ as never:
+            assert_never(never)
+
+
 class Repairs:
     """Does what was judged, and records it."""
 

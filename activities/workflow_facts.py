@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
 
-from temporalio.api.enums.v1 import PendingWorkflowTaskState
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.api.enums.v1 import PendingWorkflowTaskState, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.recovery import Life, Workflow
@@ -24,6 +28,15 @@ _LIVES = {
 }
 GONE = Workflow(life=Life.GONE)
 RUNNING = Workflow(life=Life.RUNNING)
+_TENANT = SearchAttributeKey.for_keyword("CarillonTenant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningWorkflow:
+    """A workflow that the server lists as running, and the tenant that it was started for."""
+
+    workflow_id: str
+    tenant_id: UUID | None
 
 
 class WorkflowFacts:
@@ -37,8 +50,12 @@ class WorkflowFacts:
         """Returns the facts by workflow id; those that the server lists as running are asked for once, together."""
         running = await self._running(workflow_ids)
         others = [name for name in workflow_ids if name not in running]
-        facts = await asyncio.gather(*(self.of(name) for name in others))
-        return dict.fromkeys(running, RUNNING) | dict(zip(others, facts, strict=True))
+        return dict.fromkeys(running, RUNNING) | await self.of_each(others)
+
+    async def of_each(self, workflow_ids: Sequence[str]) -> dict[str, Workflow]:
+        """Returns the facts by workflow id, each asked for by itself."""
+        facts = await asyncio.gather(*(self.of(name) for name in workflow_ids))
+        return dict(zip(workflow_ids, facts, strict=True))
 
     async def of(self, workflow_id: str) -> Workflow:
         """Returns what the server knows about one workflow, its state and not its index."""
@@ -55,7 +72,7 @@ class WorkflowFacts:
             result = await self._result(workflow_id) if life is Life.COMPLETED else None
             return Workflow(life=life, closed_at=found.close_time, result=result)
 
-    async def remembered_since(self, now: datetime) -> datetime | None:
+    async def remembers_since(self, now: datetime) -> datetime | None:
         """Returns since when no workflow that was started can have been forgotten, None where nobody can say."""
         request = DescribeNamespaceRequest(namespace=self._client.namespace)
         config = (await self._client.workflow_service.describe_namespace(request)).config
@@ -63,11 +80,22 @@ class WorkflowFacts:
             return None
         return now - config.workflow_execution_retention_ttl.ToTimedelta()
 
-    async def running(self, workflow_type: str) -> AsyncIterator[str]:
-        """Yields the ids of all workflows of a type that the server lists as running."""
+    async def running(self, workflow_type: str) -> AsyncIterator[RunningWorkflow]:
+        """Yields all workflows of a type that the server lists as running."""
         query = f"ExecutionStatus = 'Running' AND WorkflowType = '{workflow_type}'"
         async for found in self._client.list_workflows(query, page_size=1000):
-            yield found.id
+            tenant_id = found.typed_search_attributes.get(_TENANT)
+            yield RunningWorkflow(workflow_id=found.id, tenant_id=UUID(tenant_id) if tenant_id else None)
+
+    async def pollers(self, task_queue: str, *, since: datetime) -> list[str]:
+        """Returns the workers that asked for workflow tasks of a queue after a moment."""
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        found = (await self._client.workflow_service.describe_task_queue(request)).pollers
+        return [one.identity for one in found if one.last_access_time.ToDatetime(UTC) > since]
 
     async def terminate(self, workflow_id: str, *, reason: str) -> None:
         """Ends a workflow at once, unless it has ended."""

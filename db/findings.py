@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.care_tables import finding
+from db.tables import tenant
 from domain.findings import Kind, Repair
 
 
@@ -125,6 +126,17 @@ async def held_tenants(connection: AsyncConnection) -> frozenset[UUID]:
     """Returns the tenants whose rows seem to be older than what Temporal remembers of them."""
     asked = select(finding.c.tenant_id).where(finding.c.state == "open", finding.c.kind == Kind.DATABASE_RESTORED.value)
     return frozenset((await connection.execute(asked)).scalars())
+
+
+async def not_reconciled_since(connection: AsyncConnection, moment: datetime) -> list[UUID]:
+    """Returns the tenants for whom nobody has reconciled both sides after a moment."""
+    reconciled = select(finding.c.id).where(
+        finding.c.tenant_id == tenant.c.id,
+        finding.c.kind == Kind.DATABASE_RESTORED.value,
+        finding.c.repair == Repair.RECONCILED.value,
+        finding.c.repaired_at > moment,
+    )
+    return list((await connection.execute(select(tenant.c.id).where(~reconciled.exists()))).scalars())
 
 
 def _row(tenant_id: UUID, item: NewFinding) -> dict[str, Any]:

@@ -115,13 +115,14 @@ async def open_notifications(
     return [OpenNotification(**row) for row in (await connection.execute(_OPEN, asked)).mappings()]
 
 
-async def newest(connection: AsyncConnection) -> list[Mark]:
-    """Returns the newest rows by which this database is recognised later."""
+async def newest(connection: AsyncConnection) -> tuple[datetime, list[Mark]]:
+    """Returns the database's time, and the newest rows by which it is recognised later."""
+    now = (await connection.execute(text("SELECT now()"))).scalar_one()
     marks = []
     for table in _MARKING:
         row = (await connection.execute(text(_NEWEST.format(table=table)))).one_or_none()
         marks += [Mark(table=table, tenant_id=row.tenant_id, id=row.id)] if row else []
-    return marks
+    return now, marks
 
 
 async def lacks(connection: AsyncConnection, mark: Mark) -> bool:

@@ -45,6 +45,15 @@ WHERE r.message_id IS NULL
 GROUP BY r.tenant_id, r.provider_message_id LIMIT :limit
 """)
 
+_WAITING = text("""
+SELECT r.tenant_id, min(r.provider) AS provider, r.provider_message_id, min(r.received_at) AS since,
+       count(*) AS receipts
+FROM receipt AS r
+WHERE r.message_id IS NULL
+  AND r.received_at < now() - CAST(:age AS interval) AND r.received_at > now() - CAST(:hope AS interval)
+GROUP BY r.tenant_id, r.provider_message_id ORDER BY min(r.received_at) LIMIT :limit
+""")
+
 _REPORTED = text("""
 SELECT f.id, f.tenant_id, f.subject_id, found.receipts > 0 AS waits, found.hopeful > 0 AS hopeful
 FROM (SELECT id, tenant_id, subject_id FROM finding
@@ -62,6 +71,12 @@ async def unreported(connection: AsyncConnection, *, age: timedelta, limit: int)
     """Returns what has been waiting for longer than `age` and is no finding yet."""
     asked = {"age": age, "hope": HOPE, "limit": limit}
     return [Unmatched(**row) for row in (await connection.execute(_UNREPORTED, asked)).mappings()]
+
+
+async def waiting(connection: AsyncConnection, *, age: timedelta, limit: int) -> list[Unmatched]:
+    """Returns what has been waiting for longer than `age` and may still find its message."""
+    asked = {"age": age, "hope": HOPE, "limit": limit}
+    return [Unmatched(**row) for row in (await connection.execute(_WAITING, asked)).mappings()]
 
 
 async def reported(connection: AsyncConnection, *, after: UUID | None, limit: int) -> Sequence[Reported]:

@@ -16,6 +16,7 @@ STEPS = (
     Step(name="housekeeping.outbox"),
     Step(name="housekeeping.attempts", seconds=60.0),
     Step(name="housekeeping.workflows", seconds=60.0),
+    Step(name="housekeeping.operations"),
     Step(name="housekeeping.receipts"),
     Step(name="housekeeping.ledger", seconds=60.0),
     Step(name="parking.resume_capped"),

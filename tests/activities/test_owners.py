@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select
 from temporalio.client import Client
 
+from activities.owners import restored_finding
 from activities.sweeping import Sweep
 from db.delivery_tables import attempt, message
 from db.session import Database
 from db.tables import outbox
 from domain import keys
+from domain.findings import Repair
 from sealing import KeyRing
 from tests.stalled import Yard
 
@@ -219,8 +221,21 @@ async def test_a_database_that_lacks_what_was_there_is_held(yard: Yard) -> None:
 
 async def test_without_a_mark_a_database_is_taken_as_it_is(yard: Yard) -> None:
     owners = yard.owners()
-    swept = await owners.recognise(Sweep())
-    assert (swept.cursor, swept.found) == (None, 0)
+    empty = await owners.recognise(Sweep())
+    await yard.notification()
+    assert [swept.found for swept in (empty, await owners.recognise(Sweep(cursor=empty.cursor)))] == [0, 0]
+
+
+async def test_a_database_is_not_held_again_for_what_somebody_reconciled(yard: Yard) -> None:
+    await yard.notification()
+    owners = yard.owners()
+    mark = (await owners.recognise(Sweep())).cursor
+    await yard.execute("DELETE FROM notification")
+    await owners.recognise(Sweep(cursor=mark))
+    assert [found.state for found in await yard.findings()] == ["open"]
+    await owners._repairs.record(yard.tenant_id, restored_finding({}, Repair.RECONCILED))
+    assert (await owners.recognise(Sweep(cursor=mark))).found == 0
+    assert [found.state for found in await yard.findings()] == ["repaired"]
 
 
 async def test_tenants_are_mended_each_in_its_own_transaction(

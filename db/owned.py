@@ -1,0 +1,97 @@
+"""Operations and outages that are open, and the workflows that should be at them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import operations, outbox
+from db.care_tables import circuit
+from domain import keys
+from domain.notifications import LANES, Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """An operation or a circuit that is open, the workflow that should be at it, and how that is started."""
+
+    tenant_id: UUID
+    id: UUID
+    subject_type: str  # operation | circuit
+    workflow_id: str
+    start: Mapping[str, Any] = field(repr=False)
+
+
+# A start that waits in the outbox is on its way.
+_OPERATIONS = text("""
+SELECT o.tenant_id, o.id, o.kind, o.total FROM operation AS o
+WHERE o.state IN ('pending', 'running') AND o.created_at < now() - CAST(:age AS interval) AND NOT EXISTS (
+    SELECT FROM outbox AS x WHERE x.tenant_id = o.tenant_id AND x.dedup_key = :start || o.id)
+ORDER BY o.id LIMIT :limit
+""")
+_CIRCUITS = text("""
+SELECT c.tenant_id, c.id, c.episode, c.subject FROM circuit AS c
+WHERE c.state <> 'closed' AND c.updated_at < now() - CAST(:age AS interval) AND NOT EXISTS (
+    SELECT FROM outbox AS x WHERE x.tenant_id = c.tenant_id AND x.dedup_key = :start || c.id || '/' || c.episode)
+ORDER BY c.id LIMIT :limit
+""")
+_LANE = LANES[Lane.CRITICAL]
+
+
+async def page(connection: AsyncConnection, *, age: timedelta, limit: int) -> list[Owned]:
+    """Returns what is open, untouched for `age`, and whose workflow was started."""
+    asked = {"age": age, "limit": limit}
+    rows = await connection.execute(_OPERATIONS, {**asked, "start": keys.start_of("operation/")})
+    found = [_operation(row.tenant_id, row.id, f"{row.kind} {row.total} parked") for row in rows]
+    rows = await connection.execute(_CIRCUITS, {**asked, "start": keys.start_of("outage/")})
+    return found + [_circuit(row.tenant_id, row.id, row.episode, row.subject) for row in rows]
+
+
+async def start(connection: AsyncConnection, item: Owned) -> None:
+    """Leaves the start of an owner in the outbox."""
+    await outbox.add_starts(connection, item.tenant_id, [(item.workflow_id, _LANE, dict(item.start))])
+
+
+async def stop(connection: AsyncConnection, item: Owned) -> None:
+    """Stops an operation whose workflow was ended by somebody."""
+    await operations.stop(connection, item.tenant_id, item.id)
+
+
+async def renew(connection: AsyncConnection, item: Owned) -> None:
+    """Begins the next episode of a circuit whose workflow has ended: an id is used once."""
+    where = (circuit.c.tenant_id == item.tenant_id, circuit.c.id == item.id, circuit.c.state != "closed")
+    following = (
+        update(circuit)
+        .where(*where, circuit.c.episode == item.start["input"]["episode"])
+        .values(episode=circuit.c.episode + 1, updated_at=func.now())
+        .returning(circuit.c.episode, circuit.c.subject)
+    )
+    row = (await connection.execute(following)).one_or_none()
+    if row is not None:
+        await start(connection, _circuit(item.tenant_id, item.id, row.episode, row.subject))
+
+
+def _operation(tenant_id: UUID, operation_id: UUID, summary: str) -> Owned:
+    order = {"tenant_id": str(tenant_id), "operation_id": str(operation_id)}
+    return Owned(
+        tenant_id=tenant_id,
+        id=operation_id,
+        subject_type="operation",
+        workflow_id=keys.operation_workflow(str(operation_id)),
+        start={"workflow": "operation", "input": order, "summary": summary},
+    )
+
+
+def _circuit(tenant_id: UUID, circuit_id: UUID, episode: int, subject: str) -> Owned:
+    order = {"tenant_id": str(tenant_id), "circuit_id": str(circuit_id), "episode": episode}
+    return Owned(
+        tenant_id=tenant_id,
+        id=circuit_id,
+        subject_type="circuit",
+        workflow_id=keys.outage_workflow(str(circuit_id), episode),
+        start={"workflow": "outage", "input": order, "summary": f"outage of {subject}"},
+    )

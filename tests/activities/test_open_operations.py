@@ -1,0 +1,107 @@
+"""Operations and outages that lost their workflow get another one, or end as somebody wanted."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from temporalio.client import Client
+
+from activities.open_operations import OpenOperations
+from activities.sweeping import Sweep
+from activities.workflow_facts import WorkflowFacts
+from db.care_tables import circuit, operation
+from db.session import Database
+from db.tables import outbox
+from domain import keys
+from outbox import _INPUTS
+from sealing import KeyRing
+from tests import factories
+from tests.stalled import NO_TIME, Yard
+
+
+@pytest.fixture
+async def yard(database: Database, client: Client, tenant_id: UUID, key_ring: KeyRing) -> Yard:
+    return await Yard.make(database, client, tenant_id, key_ring)
+
+
+def house(yard: Yard, *, quiet: timedelta = NO_TIME) -> OpenOperations:
+    return OpenOperations(yard.database, WorkflowFacts(yard.client), quiet=quiet)
+
+
+async def make_operation(yard: Yard, **values: Any) -> UUID:
+    fields = {"kind": "resume", "rate": 50, "state": "running", "total": 12, "actor": "key:test", **values}
+    return await factories.insert(yard.database, yard.tenant_id, operation, **fields)
+
+
+async def make_circuit(yard: Yard, **values: Any) -> UUID:
+    subject = keys.account_subject(yard.account_id)
+    fields = {"subject": subject, "account_id": yard.account_id, "state": "open", "episode": 3, **values}
+    return await factories.insert(yard.database, yard.tenant_id, circuit, **fields)
+
+
+async def swept_until_found(yard: Yard) -> Any:
+    """Looks until something is found: the server's index is a moment behind."""
+    async with asyncio.timeout(20):
+        while not (found := await yard.findings()):
+            await house(yard).look(Sweep())
+            await asyncio.sleep(0.05)
+    return found[0]
+
+
+async def test_an_operation_without_its_workflow_gets_it_back(yard: Yard) -> None:
+    made = await make_operation(yard)
+    await house(yard).look(Sweep())
+    (start,) = await yard.rows(outbox)
+    assert start["workflow_id"] == keys.operation_workflow(str(made))
+    assert _INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
+    (found,) = await yard.findings()
+    assert (found.kind, found.repair, found.subject_type) == ("owner_lost", "started", "operation")
+
+
+async def test_a_circuit_without_its_workflow_gets_it_back(yard: Yard) -> None:
+    made = await make_circuit(yard)
+    await house(yard).look(Sweep())
+    (start,) = await yard.rows(outbox)
+    assert start["workflow_id"] == keys.outage_workflow(str(made), 3)
+    assert _INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
+
+
+async def test_an_operation_whose_workflow_was_terminated_stops(yard: Yard) -> None:
+    made = await make_operation(yard)
+    workflow_id = keys.operation_workflow(str(made))
+    handle = await yard.client.start_workflow("operation", id=workflow_id, task_queue="nobody")
+    await handle.terminate()
+    found = await swept_until_found(yard)
+    assert (found.kind, found.repair, found.detail["workflow"]) == ("owner_lost", "ended", "stopped")
+    assert [row["state"] for row in await yard.rows(operation)] == ["stopped"]
+
+
+async def test_an_outage_whose_workflow_was_terminated_begins_anew(yard: Yard) -> None:
+    made = await make_circuit(yard)
+    workflow_id = keys.outage_workflow(str(made), 3)
+    handle = await yard.client.start_workflow("outage", id=workflow_id, task_queue="nobody")
+    await handle.terminate()
+    await swept_until_found(yard)
+    assert [row["episode"] for row in await yard.rows(circuit)] == [4]
+    assert [row["workflow_id"] for row in await yard.rows(outbox)] == [keys.outage_workflow(str(made), 4)]
+
+
+@pytest.mark.parametrize("kind", ["operation", "circuit"])
+async def test_what_is_over_young_or_about_to_start_is_left_alone(yard: Yard, kind: str) -> None:
+    over = {"state": "done"} if kind == "operation" else {"state": "closed"}
+    make = make_operation if kind == "operation" else make_circuit
+    made = await make(yard, **over)
+    await house(yard).look(Sweep())
+    assert await yard.findings() == []
+    reopen = {
+        "operation": "UPDATE operation SET state = 'running'",
+        "circuit": "UPDATE circuit SET state = 'open'",
+    }
+    await yard.execute(reopen[kind])
+    await house(yard, quiet=timedelta(minutes=2)).look(Sweep())
+    assert await yard.findings() == []
+    await house(yard).look(Sweep())
+    await house(yard).look(Sweep())
+    assert [(found.subject_id, found.times) for found in await yard.findings()] == [(str(made), 1)]
