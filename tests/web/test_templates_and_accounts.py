@@ -1,11 +1,17 @@
 """Templates with their versions and previews; accounts with their state; never a secret."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from api.account_config import public
+from db import circuits, health
+from db.health import AccountHealth
 from db.session import Database
+from domain.circuits import News, account_subject
+from domain.health import Health, Level, Window
+from domain.reasons import Reason
 from sealing import KeyRing
 from tests import factories
 from tests.api import sending
@@ -99,6 +105,28 @@ async def test_another_tenant_sees_no_template(open_browser: BrowserFactory, oth
         assert (await other.see(path)).status_code == 404
 
 
+async def test_an_account_in_trouble_says_why_and_what_waits_for_it(
+    browser: Browser, database: Database, tenant_id: UUID, key_ring: KeyRing
+) -> None:
+    account_id = await factories.make_account(
+        database, tenant_id, key_ring, provider="meta", channel="whatsapp", config=META
+    )
+    now = datetime.now(UTC)
+    news = News(subject=account_subject(account_id), account_id=account_id, trouble=Reason.MISCONFIGURED, at=now)
+    failing = AccountHealth(
+        account_id=account_id, health=Health(level=Level.FAILING), window=Window(), since=now, measured_at=now
+    )
+    async with database.tenant(tenant_id) as connection:
+        await circuits.note(connection, tenant_id, [news])
+        await health.write(connection, tenant_id, [failing])
+    version_id = await factories.make_version(database, tenant_id, name="parked")
+    parked = {"parked_at": now, "parked_cause": "misconfigured", "parked_account_id": account_id}
+    await factories.make_notification(database, tenant_id, version_id, to="+15550001", to_kind="phone", **parked)
+    page = (await browser.see("/console/accounts")).text
+    for said in ("s-failed", ">failing</span>", "do not work", f"/console/parked?account={account_id}", "1 parked"):
+        assert said in page, said
+
+
 async def test_accounts_show_their_state_and_no_secret(
     browser: Browser, open_browser: BrowserFactory, other_tenant_id: UUID, database: Database, tenant_id: UUID,
     key_ring: KeyRing,
@@ -112,6 +140,7 @@ async def test_accounts_show_their_state_and_no_secret(
     for said in (f'id="a-{account_id}"', "WhatsApp India", "+15550100200", "number under review", "not verified"):
         assert said in page, said
     assert META["phone_number_id"] in page
+    assert ">healthy</span>" in page
     assert "very-secret" not in page
     other = await open_browser(other_tenant_id)
     assert "No account yet" in (await other.see("/console/accounts")).text
