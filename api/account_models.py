@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from api.models import Body, JsonObject, Shown, Text
+from api.limit_models import AccountLimits
+from api.models import Body, JsonObject, Shown, Text, Whole
 from api.paging import Page
 from db.account_care import Care
 from db.accounts import Account as StoredAccount
@@ -26,6 +27,7 @@ def _known(name: str) -> str:
 
 ProviderName = Annotated[str, AfterValidator(_known)]
 Priority = Annotated[int, Field(ge=-100, le=100, description="Accounts of a channel are tried in descending order.")]
+Weight = Annotated[Whole, Field(ge=1, le=1000, description="Share of the work among accounts of one priority.")]
 
 
 class NewAccount(Body):
@@ -35,6 +37,8 @@ class NewAccount(Body):
     provider: ProviderName = Field(examples=["smtp"])
     config: JsonObject
     priority: Priority = 0
+    weight: Weight = 1
+    limits: AccountLimits = AccountLimits()
 
 
 class AccountChanges(Body):
@@ -42,6 +46,8 @@ class AccountChanges(Body):
 
     name: Text | None = None
     priority: Priority | None = None
+    weight: Weight | None = None
+    limits: AccountLimits | None = Field(default=None, description="All of its limits; what is absent is reset.")
     config: JsonObject | None = Field(default=None, description="Fields to set, none of them secret.")
 
 
@@ -87,6 +93,8 @@ class Account(Shown):
     state_reason: str | None
     sender: str | None = Field(description="The identity that sends, as the provider names it.")
     priority: int
+    weight: int
+    limits: AccountLimits
     config: dict[str, Any]
     health: AccountHealth
     circuit: AccountCircuit
@@ -126,6 +134,8 @@ def shown(row: StoredAccount, care: Care) -> Account:
         state_reason=row.state_reason,
         sender=row.sender,
         priority=row.priority,
+        weight=row.weight,
+        limits=AccountLimits(**row.limits),
         config=dict(row.public_config),
         health=health(care),
         circuit=circuit(care.circuit),

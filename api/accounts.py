@@ -12,6 +12,7 @@ from api.account_models import Account, AccountChanges, AccountPage, NewAccount,
 from api.audit import record
 from api.auth import Principal, needs
 from api.etags import IfMatch, check, etag
+from api.limit_models import stored
 from api.openapi import problem_responses
 from api.paging import PagingOf
 from api.problem_types import Kind
@@ -47,6 +48,8 @@ async def create_account(body: NewAccount, principal: Writer, services: Services
         provider=body.provider,
         sender=provider.sender(),
         priority=body.priority,
+        weight=body.weight,
+        limits=stored(body.limits),
         sealed_config=account_config.seal(services, principal.tenant_id, account_id, body.config),
         public_config=account_config.public(body.provider, body.config),
     )
@@ -106,7 +109,7 @@ async def change_account(
     response: Response,
     if_match: IfMatch = None,
 ) -> Account:
-    """Changes name, priority or public configuration; what is left out stays as it is."""
+    """Changes name, order, limits or public configuration; what is left out stays as it is."""
     async with services.database.tenant(principal.tenant_id) as connection:
         row = await locked(connection, principal.tenant_id, account_id)
         check(if_match, row.updated_at)
@@ -115,8 +118,9 @@ async def change_account(
             if await accounts.is_named(connection, principal.tenant_id, body.name, besides=account_id):
                 raise _taken(body.name)
             values["name"] = body.name
-        if body.priority is not None:
-            values["priority"] = body.priority
+        values |= body.model_dump(include={"priority", "weight"}, exclude_none=True)
+        if body.limits is not None:
+            values["limits"] = stored(body.limits)
         if body.config is not None:
             _refuse_unchangeable(row, body.config)
             values |= _reconfigured(services, principal, row, body.config, pointer="/config")

@@ -7,6 +7,7 @@ TAGS = [
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
     {"name": "Uploads", "description": "Files that notifications carry."},
     {"name": "Accounts", "description": "Through whom it goes: accounts at providers, with sealed configuration."},
+    {"name": "Limits", "description": "How much may go out, and what of it is used up."},
     {"name": "Keys", "description": "API keys of the tenant and what each may do."},
     {"name": "Findings", "description": "What had stalled or did not fit, and what housekeeping did about it."},
     {"name": "Audit", "description": "Who changed what, and when."},

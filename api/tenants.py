@@ -1,7 +1,7 @@
 """Tenants, for the operator: who may use this installation."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import uuid_utils.compat
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import OperatorOf
 from api.keys import CreatedKey, issue
+from api.limit_models import Country, TenantLimits, stored
 from api.models import Body, Shown, Text
 from api.openapi import problem_responses
 from api.paging import Page, PagingOf
@@ -33,6 +34,15 @@ class NewTenant(Body):
     name: Text = Field(examples=["acme"])
 
 
+class TenantChanges(Body):
+    """What is to change; what is left out stays."""
+
+    limits: TenantLimits | None = Field(default=None, description="All of its limits; what is absent is reset.")
+    sms_countries: list[Country] | None = Field(
+        default=None, max_length=300, description="Countries that text messages may go to, as ISO 3166 codes."
+    )
+
+
 class Suspension(Body):
     """Why a tenant is suspended."""
 
@@ -51,6 +61,8 @@ class Tenant(Shown):
     id: UUID
     name: str
     state: Literal["active", "suspended"]
+    limits: TenantLimits
+    sms_countries: list[str]
     created_at: datetime
     updated_at: datetime
 
@@ -76,7 +88,7 @@ async def create_tenant(body: NewTenant, actor: OperatorOf, services: ServicesOf
         key = await issue(connection, tenant_id, services.key_ring, name="first key", scopes=[Scope.EVERYTHING.value])
         await _record(connection, actor, "tenant.created", tenant_id, name=body.name, key_id=str(key.id))
     response.headers["Location"] = f"/v1/tenants/{tenant_id}"
-    return CreatedTenant(**Tenant.model_validate(created).model_dump(), key=key)
+    return CreatedTenant(**dict(_shown(created)), key=key)
 
 
 @router.get("", summary="List tenants")
@@ -84,7 +96,7 @@ async def list_tenants(_: OperatorOf, services: ServicesOf, paging: PagingOf) ->
     """Returns tenants, the newest first."""
     async with services.database.system() as connection:
         rows = await tenants.page(connection, limit=paging.fetch, before=paging.before)
-    return paging.page(TenantPage, rows, Tenant.model_validate)
+    return paging.page(TenantPage, rows, _shown)
 
 
 @router.get("/{tenant_id}", summary="Read a tenant")
@@ -94,7 +106,24 @@ async def get_tenant(tenant_id: TenantId, _: OperatorOf, services: ServicesOf) -
         found = await tenants.get(connection, tenant_id)
     if found is None:
         raise not_found("tenant")
-    return Tenant.model_validate(found)
+    return _shown(found)
+
+
+@router.patch("/{tenant_id}", summary="Change a tenant")
+async def change_tenant(tenant_id: TenantId, body: TenantChanges, actor: OperatorOf, services: ServicesOf) -> Tenant:
+    """Changes what a tenant may send: rate, caps, and countries of text messages. It holds from the next attempt on."""
+    changes: dict[str, Any] = {}
+    if body.limits is not None:
+        changes["limits"] = stored(body.limits)
+    if body.sms_countries is not None:
+        changes["sms_countries"] = sorted(set(body.sms_countries))
+    async with services.database.system() as connection:
+        found = await tenants.change_settings(connection, tenant_id, changes)
+        if found is None:
+            raise not_found("tenant")
+        if changes:
+            await _record(connection, actor, "tenant.changed", tenant_id, **changes)
+    return _shown(found)
 
 
 @router.post("/{tenant_id}/suspend", summary="Suspend a tenant")
@@ -105,7 +134,7 @@ async def suspend_tenant(tenant_id: TenantId, body: Suspension, actor: OperatorO
         if found is None:
             raise not_found("tenant")
         await _record(connection, actor, "tenant.suspended", tenant_id, reason=body.reason)
-    return Tenant.model_validate(found)
+    return _shown(found)
 
 
 @router.post("/{tenant_id}/activate", summary="Activate a tenant")
@@ -116,7 +145,7 @@ async def activate_tenant(tenant_id: TenantId, actor: OperatorOf, services: Serv
         if found is None:
             raise not_found("tenant")
         await _record(connection, actor, "tenant.activated", tenant_id)
-    return Tenant.model_validate(found)
+    return _shown(found)
 
 
 @router.post("/{tenant_id}/keys", status_code=201, summary="Create a key for a tenant")
@@ -132,6 +161,18 @@ async def create_tenant_key(
     return key
 
 
-async def _record(connection: AsyncConnection, actor: str, action: str, tenant_id: UUID, **detail: str) -> None:
+def _shown(row: tenants.Tenant) -> Tenant:
+    return Tenant(
+        id=row.id,
+        name=row.name,
+        state="suspended" if row.state == "suspended" else "active",
+        limits=TenantLimits(**(row.settings.get("limits") or {})),
+        sms_countries=row.settings.get("sms_countries") or [],
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+async def _record(connection: AsyncConnection, actor: str, action: str, tenant_id: UUID, **detail: object) -> None:
     change = Change(actor=actor, action=action, subject_type="tenant", subject_id=str(tenant_id), detail=detail)
     await audit.record(connection, tenant_id, change)

@@ -10,6 +10,8 @@ from domain.recipients import Address, AddressKind
 
 _LONGEST = 320
 _NO_COUNTRY = "001"
+COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""ISO 3166 codes of the countries that have phone numbers."""
 _USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _UNREADABLE = {
     NumberParseException.INVALID_COUNTRY_CODE: "the number has no valid country code; write it like +919876543210",

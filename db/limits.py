@@ -12,9 +12,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.care_tables import day_count, rate_bucket
 from domain import buckets
 from domain.buckets import Run, State
 from domain.limits import Bucket, Limits
@@ -113,13 +114,13 @@ class _Ledger:
 
     def reserve(self, asked: Asked) -> Slot:
         """Gives the earliest slot that all limits allow, or nothing at all."""
-        now, limits = _micros(self.now), asked.limits
+        now, limits = micros(self.now), asked.limits
         at, late = buckets.due(limits.buckets, self.states, now)
         step = buckets.interval_of(late) if late else 1
         if not all(buckets.has_place(bucket, self.states[bucket.key], at, now, step) for bucket in limits.buckets):
             narrow = late or limits.buckets[0]
             return Slot(at=None, reason=narrow.reason, again=self._again(asked.name, narrow))
-        day = _instant(at).date()
+        day = instant(at).date()
         for cap in limits.caps:
             if self.counts[cap.key, day] >= cap.limit:
                 return Slot(at=None, reason=cap.reason, again=_next_day(asked.name, day))
@@ -129,13 +130,13 @@ class _Ledger:
         for cap in limits.caps:
             self.counts[cap.key, day] += 1
             self.counted.add((cap.key, day))
-        return Slot(at=_instant(at), reason=late.reason if late else None)
+        return Slot(at=instant(at), reason=late.reason if late else None)
 
     def _again(self, name: str, late: Bucket) -> datetime:
         """Spreads those who find no place over the later part of the line, so that it is never empty nor stormed."""
         state = self.states[late.key]
         end = max([state.front, *(run.last for run in state.runs)])
-        length = min(max(_instant(end) - self.now, timedelta(seconds=1)), timedelta(hours=1))
+        length = min(max(instant(end) - self.now, timedelta(seconds=1)), timedelta(hours=1))
         return self.now + length * (0.25 + 0.75 * _fraction(name))
 
 
@@ -163,6 +164,23 @@ async def defer(connection: AsyncConnection, tenant_id: UUID, key: str, until: d
     Slots that were given before stay as they are. At that instant the bucket is empty: it goes on at its rate.
     """
     await connection.execute(_DEFER, {"tenant": tenant_id, "key": key, "until": until})
+
+
+async def standing(
+    connection: AsyncConnection, tenant_id: UUID, wanted: Sequence[Bucket], now: datetime
+) -> dict[str, State]:
+    """Returns where buckets stand now, by key; what was never used is full."""
+    by_key = {bucket.key: bucket for bucket in wanted}
+    query = select(rate_bucket).where(rate_bucket.c.tenant_id == tenant_id, rate_bucket.c.key.in_(by_key))
+    rows = (await connection.execute(query)).mappings()
+    found = {row["key"]: _state(by_key[row["key"]], dict(row), now) for row in rows}
+    return {key: found.get(key, State(front=micros(now))) for key in by_key}
+
+
+async def used(connection: AsyncConnection, tenant_id: UUID, day: date) -> dict[str, int]:
+    """Returns how many slots of a day were given under each cap."""
+    query = select(day_count.c.key, day_count.c.used).where(day_count.c.tenant_id == tenant_id, day_count.c.day == day)
+    return {row.key: row.used for row in await connection.execute(query)}
 
 
 async def forget(connection: AsyncConnection, *, now: datetime) -> int:
@@ -201,7 +219,7 @@ async def _store(connection: AsyncConnection, tenant_id: UUID, ledger: _Ledger) 
         "days": [day for _, day in counted],
         "used": [ledger.counts[place] for place in counted],
         "bucket_keys": taken,
-        "fronts": [_instant(ledger.states[key].front) for key in taken],
+        "fronts": [instant(ledger.states[key].front) for key in taken],
         "aheads": [json.dumps([(r.first, r.step, r.count) for r in ledger.states[key].runs]) for key in taken],
     }
     await connection.execute(_STORE, values)
@@ -209,10 +227,10 @@ async def _store(connection: AsyncConnection, tenant_id: UUID, ledger: _Ledger) 
 
 def _state(bucket: Bucket, row: Mapping[str, Any], now: datetime) -> State:
     runs = tuple(Run(first=first, step=step, count=count) for first, step, count in row["ahead"])
-    state = State(front=_micros(row["next_at"]), runs=runs)
+    state = State(front=micros(row["next_at"]), runs=runs)
     if row["not_before"] is not None:
-        state = buckets.emptied(bucket, state, _micros(row["not_before"]))
-    return buckets.settled(bucket, state, _micros(now))
+        state = buckets.emptied(bucket, state, micros(row["not_before"]))
+    return buckets.settled(bucket, state, micros(now))
 
 
 def _days(now: datetime) -> list[date]:
@@ -231,9 +249,11 @@ def _fraction(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) / 2**32
 
 
-def _micros(instant: datetime) -> int:
+def micros(instant: datetime) -> int:
+    """Returns an instant in microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
-def _instant(micros: int) -> datetime:
+def instant(micros: int) -> datetime:
+    """Returns the instant that lies so many microseconds after 1970."""
     return _EPOCH + micros * _MICROSECOND

@@ -51,6 +51,24 @@ async def page(connection: AsyncConnection, *, limit: int, before: UUID | None) 
     return [Tenant(**row) for row in (await connection.execute(query)).mappings()]
 
 
+async def settings_of(connection: AsyncConnection, tenant_id: UUID) -> Mapping[str, Any]:
+    """Returns a tenant's settings; the tenant's own transaction may ask for them too."""
+    found = (await connection.execute(select(tenant.c.settings).where(tenant.c.id == tenant_id))).scalar_one()
+    settings: Mapping[str, Any] = found
+    return settings
+
+
+async def change_settings(connection: AsyncConnection, tenant_id: UUID, settings: Mapping[str, Any]) -> Tenant | None:
+    """Sets some of a tenant's settings, leaves the others, and returns the tenant."""
+    statement = (
+        update(tenant)
+        .where(tenant.c.id == tenant_id)
+        .values(settings=tenant.c.settings.concat(dict(settings)), updated_at=func.now())
+    )
+    row = (await connection.execute(statement.returning(tenant))).mappings().one_or_none()
+    return Tenant(**row) if row else None
+
+
 async def set_state(connection: AsyncConnection, tenant_id: UUID, state: str) -> Tenant | None:
     """Moves a tenant to `state` and returns it."""
     statement = update(tenant).where(tenant.c.id == tenant_id).values(state=state, updated_at=func.now())

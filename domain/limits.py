@@ -84,7 +84,7 @@ def limits_for(
     del tenant_id
     tenant_limits: Mapping[str, Any] = tenant_settings.get("limits") or {}
     buckets = (
-        _pair_bucket(pair_key(account_id, channel, address_kind, address_value), account_limits, defaults),
+        pair_bucket(pair_key(account_id, channel, address_kind, address_value), account_limits, defaults),
         account_bucket(account_id, account_limits, defaults),
         tenant_bucket(tenant_limits),
     )
@@ -119,6 +119,15 @@ def account_bucket(account_id: UUID | str, limits: Mapping[str, Any], defaults: 
     return _bucket(account_key(account_id), rate, burst)
 
 
+def pair_bucket(key: str, limits: Mapping[str, Any], defaults: Defaults) -> Bucket | None:
+    """Returns the bucket of an account and a recipient, if there is a pace for them."""
+    seconds = limits.get("pair_seconds") or defaults.pair_seconds
+    if not seconds:
+        return None
+    burst = limits.get("pair_burst") or (1 if limits.get("pair_seconds") else defaults.pair_burst)
+    return Bucket(key=key, interval=seconds, burst=burst, reason=Reason.RECIPIENT_RATE_LIMITED)
+
+
 def tenant_bucket(limits: Mapping[str, Any]) -> Bucket | None:
     """Returns the bucket of a tenant, if it has a rate; `limits` is the part of that name in its settings."""
     return _bucket(TENANT_KEY, limits.get("rate"), limits.get("burst"))
@@ -138,14 +147,6 @@ def _bucket(key: str, rate: float | None, burst: int | None) -> Bucket | None:
     if not rate:
         return None
     return Bucket(key=key, interval=1 / rate, burst=burst or usual_burst(rate), reason=Reason.RATE_LIMITED)
-
-
-def _pair_bucket(key: str, limits: Mapping[str, Any], defaults: Defaults) -> Bucket | None:
-    seconds = limits.get("pair_seconds") or defaults.pair_seconds
-    if not seconds:
-        return None
-    burst = limits.get("pair_burst") or (1 if limits.get("pair_seconds") else defaults.pair_burst)
-    return Bucket(key=key, interval=seconds, burst=burst, reason=Reason.RECIPIENT_RATE_LIMITED)
 
 
 def _cap(key: str, limits: Mapping[str, Any]) -> Cap | None:

@@ -87,6 +87,10 @@ async def _tenant(world: World) -> Call:
     return Call(path={"tenant_id": tenant["id"]})
 
 
+async def _changed_tenant(world: World) -> Call:
+    return Call(path=(await _tenant(world)).path, json={"sms_countries": ["IN"]})
+
+
 async def _suspended(world: World) -> Call:
     return Call(path=(await _tenant(world)).path, json={"reason": "unpaid"})
 
@@ -139,6 +143,11 @@ async def _listed_account(world: World) -> Call:
     return Call(foreign=200, secret=(made_one.path["account_id"], world.meta["phone_number_id"]))
 
 
+async def _listed_account_limits(world: World) -> Call:
+    made_one = await _account(world)
+    return Call(foreign=200, secret=(made_one.path["account_id"],))
+
+
 async def _changed_account(world: World) -> Call:
     return Call(path=(await _account(world)).path, json={"priority": 7})
 
@@ -169,6 +178,7 @@ ROWS: dict[str, Row] = {
     "create_tenant": fixed(json={"name": "new"}),
     "list_tenants": fixed(),
     "get_tenant": _tenant,
+    "change_tenant": _changed_tenant,
     "suspend_tenant": _suspended,
     "activate_tenant": _tenant,
     "create_tenant_key": _tenant_key,
@@ -190,6 +200,7 @@ ROWS: dict[str, Row] = {
     "restore_address": _address,
     # Accounts.
     "list_providers": fixed(foreign=200),
+    "list_limits": _listed_account_limits,
     "create_account": _new_account,
     "list_accounts": _listed_account,
     "get_account_health": _account,
