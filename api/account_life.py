@@ -74,13 +74,13 @@ async def _step(
         changed = await accounts.change(connection, principal.tenant_id, account_id, state=state.value, **values)
         noted = {"reason": values["state_reason"]} if values["state_reason"] else {}
         await record(connection, principal, f"account.{_PAST[step]}", account_id, **noted)
-        if step is Step.RESUME:
+        if step is not Step.SUSPEND:
             await _go_on(connection, principal, row, state)
         return answered(response, changed, await care_of(connection, principal, account_id))
 
 
 async def _go_on(connection: AsyncConnection, principal: Principal, before: StoredAccount, state: AccountState) -> None:
-    """Closes the account's circuits; once it is active, what waited for one like it goes on."""
+    """Closes the account's circuits, so that what was parked looks for a way; an active one takes over more."""
     await circuits.close(connection, principal.tenant_id, before.id)
     if state is AccountState.ACTIVE and before.state != AccountState.ACTIVE:
         await outages.release_to(connection, principal.tenant_id, before.id, actor=principal.actor)

@@ -13,7 +13,7 @@ from db.care_tables import operation
 from db.circuits import Stored
 from db.delivery_tables import notification
 from db.operations import NewOperation
-from db.tables import account
+from db.tables import account, template, template_version
 from domain import keys
 from domain.circuits import template_of
 from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, ParkedFilter
@@ -80,19 +80,21 @@ async def release(
     """
     if await _was_released(connection, tenant_id, reason):
         return 0
-    causes = (*OF_ACCOUNTS, *OF_TEMPLATES)
-    wanted = _kept(tenant_id, stored.account_id, causes)
-    if template_of(stored.subject) is not None:
-        columns = notification.c
-        # The account's own trouble is not over with its template's.
-        wanted &= columns.parked_cause.in_([*OF_TEMPLATES]) | (columns.parked_account_id != stored.account_id)
+    columns, version = notification.c, template_of(stored.subject)
+    name = await _template_name(connection, tenant_id, version) if version is not None else None
+    wanted = _kept(tenant_id, stored.account_id, (*OF_ACCOUNTS, *OF_TEMPLATES))
+    # A template's trouble is not over with its account's, nor the other way round.
+    own_causes = OF_ACCOUNTS if version is None else OF_TEMPLATES
+    wanted &= columns.parked_cause.in_([*own_causes]) | (columns.parked_account_id != stored.account_id)
+    if name is not None:
+        wanted &= columns.template == name
     if parked_after is not None:
-        wanted &= notification.c.parked_at >= parked_after
-    groups = select(notification.c.parked_cause, notification.c.parked_account_id).where(wanted).distinct()
+        wanted &= columns.parked_at >= parked_after
+    groups = select(columns.parked_cause, columns.parked_account_id).where(wanted).distinct()
     found = (await connection.execute(groups.order_by(*groups.selected_columns))).all()
     rate = await _rate(connection, tenant_id, stored.account_id)
     for cause, account_id in found:
-        meant = ParkedFilter(cause=Reason(cause), account_id=account_id, parked_after=parked_after)
+        meant = ParkedFilter(cause=Reason(cause), account_id=account_id, template=name, parked_after=parked_after)
         await operations.create(connection, tenant_id, _resumption(meant, rate, reason))
     return len(found)
 
@@ -127,6 +129,15 @@ def _kept(tenant_id: UUID, account_id: UUID, causes: Sequence[Reason]) -> Column
         & columns.parked_cause.in_([cause.value for cause in causes])
         & columns.parked_account_id.in_(siblings)
     )
+
+
+async def _template_name(connection: AsyncConnection, tenant_id: UUID, version_id: UUID) -> str | None:
+    version = select(template_version.c.template_id).where(
+        template_version.c.tenant_id == tenant_id, template_version.c.id == version_id
+    )
+    query = select(template.c.name).where(template.c.tenant_id == tenant_id, template.c.id == version.scalar_subquery())
+    found: str | None = await connection.scalar(query)
+    return found
 
 
 def _resumption(meant: ParkedFilter, rate: int, reason: str) -> NewOperation:

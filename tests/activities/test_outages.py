@@ -236,6 +236,7 @@ async def test_closing_lets_go_on_what_is_parked_once(ground: Ground) -> None:
     await ground.parked()
     await ground.parked(Reason.MISCONFIGURED, parked_account_id=other)
     await ground.parked(Reason.DAILY_CAP)
+    await ground.parked(Reason.TEMPLATE_UNAVAILABLE)
     async with ground.database.tenant(ground.tenant_id) as connection:
         await connection.execute(update(account).values(limits={"rate": 80}))
     await ground.note(None, at=DUE)
@@ -247,15 +248,17 @@ async def test_closing_lets_go_on_what_is_parked_once(ground: Ground) -> None:
     ]
 
 
-async def test_a_template_s_closing_leaves_the_account_s_own_trouble_alone(ground: Ground) -> None:
+async def test_a_template_s_closing_lets_go_on_what_is_of_that_template_alone(ground: Ground) -> None:
+    other = await make_version(ground.database, ground.tenant_id, name="other")
     await ground.parked()
     await ground.parked(Reason.TEMPLATE_UNAVAILABLE)
+    await ground.parked(Reason.TEMPLATE_UNAVAILABLE, version_id=other, template="other")
     subject = template_subject(ground.account_id, ground.version_id, "en")
     await ground.note(Reason.TEMPLATE_UNAVAILABLE, subject=subject)
     await ground.note(None, subject=subject, at=DUE)
     assert await ground.release() == 1
     [(_, wanted, rate, _)] = await ground.operations()
-    assert (wanted["cause"], rate) == ("template_unavailable", 50)
+    assert (wanted["cause"], wanted["template"], rate) == ("template_unavailable", "hello", 50)
 
 
 async def test_what_is_parked_later_is_let_go_on_in_a_second_pass(ground: Ground) -> None:

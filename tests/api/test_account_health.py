@@ -151,6 +151,22 @@ async def test_resuming_an_account_lets_go_on_what_waits_for_one(
     assert all(actor.startswith("key") for _, actor in found)
 
 
+async def test_retiring_an_account_lets_what_it_kept_look_for_another_way(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID, account_id: UUID
+) -> None:
+    await trouble(database, tenant_id, account_id, Reason.MISCONFIGURED)
+    answer = await client.post(f"/v1/accounts/{account_id}/retire")
+    assert (answer.json()["state"], answer.json()["circuit"]["state"]) == ("retired", "closed")
+
+
+async def test_suspending_an_account_closes_nothing(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID, account_id: UUID
+) -> None:
+    await trouble(database, tenant_id, account_id, Reason.MISCONFIGURED)
+    answer = await client.post(f"/v1/accounts/{account_id}/suspend", json={"reason": "x"})
+    assert answer.json()["circuit"]["state"] == "open"
+
+
 async def test_verifying_an_active_account_again_starts_no_operation(
     client: httpx.AsyncClient, database: Database, tenant_id: UUID, account_id: UUID
 ) -> None:
