@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+from httpx_aiohttp import HttpxAiohttpClient
 
 from tests.chaos import faults, reading, tenants
 from tests.chaos.case import figures
@@ -33,7 +34,7 @@ __all__ = ["Kind", "Plan", "Report", "Verdict", "Violation", "run"]
 
 _HEALED_WITHIN = 60.0
 _LAST_TRIES = 20.0
-_CONNECTIONS = 60
+_CONNECTIONS = 40
 
 
 def run(plan: Plan) -> Report:
@@ -73,7 +74,7 @@ class _Campaign:
             await tenants.bring_recipients(http, made, self._schedule.asks)
             await tenants.direct(installation, http, self._plan.seed)
             await self._storm(installation, http, made, recorder)
-            self._doubts += await until_nothing_moves(installation, http, relay, self._plan.settle)
+            self._doubts += await until_nothing_moves(installation, http, relay, recorder, self._plan.settle)
             recorder.note("phase", name="nothing moves")
             evidence = await self._evidence(installation, made)
         return self._judged(evidence)
@@ -161,9 +162,8 @@ def _unavailable(disk: Disk) -> dict[str, str]:
 @asynccontextmanager
 async def _client(installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
-    timeout = httpx.Timeout(10, pool=60)
-    async with httpx.AsyncClient(
-        base_url=installation.layout.api_url, timeout=timeout, limits=limits, trust_env=False
+    async with HttpxAiohttpClient(
+        base_url=installation.layout.api_url, timeout=httpx.Timeout(10, pool=60), limits=limits, trust_env=False
     ) as http:
         yield http
 

@@ -1,7 +1,7 @@
 """Judges the evidence of a campaign: every promise is one function that yields what breaks it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from domain.status import Status, advance
 from tests.chaos import histories
@@ -48,18 +48,18 @@ def nothing_is_doubled_in_silence(case: Case) -> Iterator[Violation]:
         names = asked.ids | keys[asked.tenant, asked.key]
         if len(names) > 1:
             yield _doubled(asked.key, f"one key, {len(names)} notifications: {', '.join(sorted(names))}")
-        yield from _doubled_messages(case, asked)
+        yield from _doubled_messages(case, asked, names)
     for reference, taken in case.taken_of.items():
         if reference and len(taken) > 1:
             yield _doubled(reference, f"one attempt was sent {len(taken)} times")
 
 
-def _doubled_messages(case: Case, asked: Asked) -> Iterator[Violation]:
+def _doubled_messages(case: Case, asked: Asked, names: Iterable[str]) -> Iterator[Violation]:
     taken = case.taken.get((asked.tenant, asked.key), [])
     for channel in asked.channels:
         times = sum(one.channel == channel for one in taken)
         flagged = sum(
-            attempt.flagged and attempt.channel == channel for name in asked.ids for attempt in case.attempts[name]
+            attempt.flagged and attempt.channel == channel for name in names for attempt in case.attempts[name]
         )
         if times > 1 and asked.on_unknown == "prefer_silence":
             yield _doubled(asked.key, f"{channel} took it {times} times although silence is preferred")

@@ -89,6 +89,7 @@ class NotificationRow:
     ended: bool
     parked: str | None = None
     expires_at: datetime | None = None
+    cancel_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,8 @@ def of(row: NotificationRow, attempts: Sequence[AttemptRow]) -> Iterator[History
         made = sorted((one for one in main if one.hop == hop), key=lambda one: one.number)
         if [one.number for one in made] != list(range(1, len(made) + 1)) or made[-1].state == "sending":
             continue
-        alone = len(hops) == 1 and row.ended and row.status not in _BY_OTHERS
+        cut_short = row.expires_at is not None or row.cancel_requested
+        alone = len(hops) == 1 and row.ended and not cut_short and row.status not in _BY_OTHERS
         yield History(
             policy=row.on_unknown,
             attempts=tuple(one.state for one in made),

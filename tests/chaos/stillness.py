@@ -7,6 +7,7 @@ import httpx
 
 from tests.chaos.installation import Installation
 from tests.chaos.mail_relay import MailRelay
+from tests.chaos.recorder import Recorder
 
 _BETWEEN_LOOKS = 0.5
 _LOOKS = 3
@@ -25,7 +26,7 @@ SELECT (SELECT count(*) FROM notification WHERE ended_at IS NULL AND parked_at I
 
 
 async def until_nothing_moves(
-    installation: Installation, http: httpx.AsyncClient, relay: MailRelay, within: float
+    installation: Installation, http: httpx.AsyncClient, relay: MailRelay, recorder: Recorder, within: float
 ) -> list[str]:
     """Returns once nothing moves; after `within` seconds, what still does. Parked notifications may stay."""
     deadline = asyncio.get_running_loop().time() + within
@@ -35,6 +36,7 @@ async def until_nothing_moves(
             moving.pop("parked", None)
             return [f"after {within:.0f} s there still moved: {_listed(moving)}"] if moving else []
         moving = await _moving(installation, http, relay)
+        recorder.note("moving", counts=moving)
         still = 0 if moving else still + 1
         await asyncio.sleep(_BETWEEN_LOOKS)
     return []

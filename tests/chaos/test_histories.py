@@ -1,5 +1,6 @@
 """Recorded histories are held against the model of the protocol: possible ones pass, impossible ones do not."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -67,6 +68,18 @@ def test_each_hop_has_a_history_of_its_own_and_a_single_one_shows_the_end() -> N
 def test_an_end_that_the_model_does_not_know_says_nothing_of_the_attempts(status: str) -> None:
     (only,) = of(row(status=status), [attempt(0, 1, "not_sent")])
     assert only.status is None
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [{"expires_at": datetime(2026, 11, 21, tzinfo=UTC)}, {"cancel_requested": True}],
+    ids=["expiry", "cancelling"],
+)
+def test_what_was_cut_short_only_has_possible_attempts(cut: dict[str, Any]) -> None:
+    (only,) = of(row(status="unknown", on_unknown=DUPLICATE, **cut), [attempt(0, 1, "unknown")])
+    assert (only.status, is_possible(only)) == (None, True)
+    (left_alone,) = of(row(status="unknown", on_unknown=DUPLICATE), [attempt(0, 1, "unknown")])
+    assert not is_possible(left_alone)
 
 
 def test_what_has_not_come_to_an_end_has_no_history_yet() -> None:

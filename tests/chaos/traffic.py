@@ -14,7 +14,9 @@ from tests.chaos.tenants import TEMPLATE, Tenant
 
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504}
 """Answers after which the same request is made again; of 409 only what says that it is still at work."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
+_AT_ONCE = 32
+"""Requests under way; others wait here, since the client's own queue slows down with the square of its length."""
 _BETWEEN_READS = 0.1
 _WATCHED_SHARE = 3
 
@@ -31,6 +33,7 @@ class Traffic:
         self._ids: dict[int, str] = {}
         self._answered: set[int] = set()
         self._watched: list[tuple[Tenant, str]] = []
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self, asks: Sequence[Ask]) -> None:
         """Makes all requests in their time, and returns once each has its answer or was given up."""
@@ -121,22 +124,29 @@ class Traffic:
         headers: dict[str, str] | None = None,
     ) -> httpx.Response | None:
         """Makes a request until it has an answer that is one; None when the patience ended first."""
+        authorised = {"Authorization": f"Bearer {tenant.key}", **(headers or {})}
         for turn in itertools.count():
-            sent_at = now()
-            try:
-                answer = await self._http.post(
-                    path, json=body, headers={"Authorization": f"Bearer {tenant.key}", **(headers or {})}
-                )
-            except httpx.HTTPError as problem:
-                self._recorder.note(what, **facts, sent_at=sent_at, error=repr(problem))
-            else:
-                self._recorder.note(what, **facts, sent_at=sent_at, status=answer.status_code, answer=_answer(answer))
-                if not _is_worth_repeating(answer):
-                    return answer
+            answer = await self._once(what, path, body, authorised, facts)
+            if answer is not None and not _is_worth_repeating(answer):
+                return answer
             if asyncio.get_running_loop().time() > self._patience_ends:
                 return None
-            await asyncio.sleep(min(_FIRST_PAUSE * 2**turn, _LONGEST_PAUSE))
+            asked = float(answer.headers.get("Retry-After", 0)) if answer is not None else 0.0
+            await asyncio.sleep(min(max(_FIRST_PAUSE * 2**turn, asked), _LONGEST_PAUSE))
         raise AssertionError("counting never ends")
+
+    async def _once(
+        self, what: str, path: str, body: dict[str, Any] | None, headers: dict[str, str], facts: dict[str, Any]
+    ) -> httpx.Response | None:
+        async with self._turns:
+            sent_at = now()
+            try:
+                answer = await self._http.post(path, json=body, headers=headers)
+            except httpx.HTTPError as problem:
+                self._recorder.note(what, **facts, sent_at=sent_at, error=repr(problem))
+                return None
+        self._recorder.note(what, **facts, sent_at=sent_at, status=answer.status_code, answer=_answer(answer))
+        return answer
 
     async def _read(self, tenant: Tenant, name: str) -> None:
         answer = await self._get(tenant, f"/v1/notifications/{name}")
