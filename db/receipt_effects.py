@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import duplicates, outbox
 from db.delivery_tables import attempt, notification, receipt
 from domain import keys
+from domain.reasons import Reason
 from domain.status import Status, advance, after_receipt, failure_of, summarise
 
 
@@ -252,12 +253,14 @@ async def _summarise(
 
 
 def _judge(current: str, ended_at: datetime | None, standings: Sequence[_Standing]) -> tuple[Status, str | None]:
-    """Returns the status of a notification after its messages changed, and the reason where that is a failure."""
+    """Returns the status of a notification after its messages changed, and the reason where it needs one."""
     before = Status(current)
     summary = summarise(standing.status for standing in standings)
     settled = ended_at is not None and summary is not Status.QUEUED
     if summary.is_failure:
         summary = failure_of([standing.status for standing in standings])
     after = summary if settled else advance(before, summary) if summary.reaches(Status.ACCEPTED) else before
+    if after is Status.UNKNOWN:
+        return after, Reason.OUTCOME_UNKNOWN.value
     reasons = [standing.changes["reason"] for standing in standings if standing.changes.get("reason")]
     return after, reasons[-1] if after.is_failure and reasons else None

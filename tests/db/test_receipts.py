@@ -166,6 +166,19 @@ async def test_a_waiting_workflow_is_woken_only_by_decisive_news(
     assert await sent.signals() == expected
 
 
+async def test_a_failure_that_leaves_only_doubt_says_so(sent: Sent) -> None:
+    former = dict(await sent.row(message))
+    await factories.insert(
+        sent.database,
+        sent.tenant_id,
+        message,
+        **{name: former[name] for name in former if name not in {"tenant_id", "id"}} | {"hop": 1, "status": "unknown"},
+    )
+    await sent.add(sent.receipt(Status.FAILED))
+    whole = await sent.row(notification)
+    assert (whole["status"], whole["reason"]) == ("unknown", "outcome_unknown")
+
+
 async def test_nobody_is_woken_who_does_not_wait(sent: Sent) -> None:
     await sent.add(sent.receipt(Status.DELIVERED))
     assert await sent.signals() == []
