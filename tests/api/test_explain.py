@@ -99,6 +99,7 @@ def test_every_code_has_its_test() -> None:
     assert sorted([*WAYS, *WAITS, *WRITTEN]) == sorted(Reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [*WAYS, *WRITTEN])
 async def test_a_code_is_explained(story: Story, code: Reason) -> None:
     what, way = (WAYS | WRITTEN)[code]
