@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from activities.bulkheads import Bulkheads
 from db import outbox
 from db.delivery_tables import attempt, notification
 from db.session import Database
@@ -51,11 +52,20 @@ async def version_id(database: Database, tenant_id: UUID, key_ring: KeyRing, san
 
 
 @pytest.fixture
-async def dispatcher(client: Client, database: Database, key_ring: KeyRing) -> AsyncIterator[Dispatcher]:
+def bulkheads() -> Bulkheads:
+    """Places in the worker under test, few enough to run out."""
+    return Bulkheads(3, share=1)
+
+
+@pytest.fixture
+async def dispatcher(
+    client: Client, database: Database, key_ring: KeyRing, bulkheads: Bulkheads
+) -> AsyncIterator[Dispatcher]:
     """A running worker with its dispatcher, on a task queue of its own."""
     queue = f"test-{uuid.uuid4()}"
-    async with compose(client, database, key_ring, task_queue=queue, sandboxed=True) as worker, worker:
-        made = Dispatcher(database, client, task_queue=queue)
+    composed = compose(client, database, key_ring, task_queue=queue, bulkheads=bulkheads, sandboxed=True)
+    async with composed as worker, worker:
+        made = Dispatcher(database, client, task_queue=queue, bulkheads=bulkheads)
         running = asyncio.create_task(made.run())
         yield made
         running.cancel()
@@ -177,6 +187,37 @@ async def test_a_notification_cancelled_before_its_start_sends_nothing(
     assert row["accepted_at"] is None
 
 
-async def _waiting(database: Database, tenant_id: UUID) -> bool:
+async def test_more_than_there_are_places_all_get_through_and_give_their_places_back(
+    dispatcher: Dispatcher, database: Database, tenant_id: UUID, version_id: UUID, bulkheads: Bulkheads
+) -> None:
+    rooms: list[int] = []
+    bulkheads.on_room(lambda: rooms.append(bulkheads.room))
+    made = [await accept(database, tenant_id, version_id, f"asha{n}@example.com") for n in range(8)]
+    for one in made:
+        await until(database, tenant_id, one, "accepted")
+    async with asyncio.timeout(5):  # what is never given back is forgotten, but later than that
+        while bulkheads.room < 3:
+            await asyncio.sleep(0.02)
+    assert len(rooms) >= 16  # eight starts, and eight attempts
+
+
+async def test_without_a_place_signals_pass_and_starts_wait_in_their_line(
+    dispatcher: Dispatcher, database: Database, tenant_id: UUID, version_id: UUID, bulkheads: Bulkheads
+) -> None:
+    for _ in range(3):
+        assert bulkheads.enter("slow")
+    made = await accept(database, tenant_id, version_id, "asha@example.com")
     async with database.tenant(tenant_id) as connection:
-        return bool((await connection.execute(select(outbox_table.c.id))).all())
+        await outbox.add_signal(connection, tenant_id, "notification/none", signal="cancel", cause="c", arguments=[])
+    async with asyncio.timeout(20):
+        while "signal" in (waiting := await _waiting(database, tenant_id)):
+            await asyncio.sleep(0.02)
+    assert waiting == ["start"]
+    bulkheads.leave("slow")
+    await until(database, tenant_id, made, "accepted")
+
+
+async def _waiting(database: Database, tenant_id: UUID) -> list[str]:
+    """Returns what waits in the outbox, by kind."""
+    async with database.tenant(tenant_id) as connection:
+        return list((await connection.execute(select(outbox_table.c.kind))).scalars())
