@@ -217,7 +217,8 @@ class Delivery:
 
 def why_not(work: Work, now: datetime) -> Reason | None:
     """Returns why an attempt must not be made after all, at the last moment before it is claimed."""
-    if work.cancel_requested or work.status is Status.CANCELLED:
+    # One that has ended is ended for good: its workflow may come from a backup, or be one that nobody waits for.
+    if work.ended or work.cancel_requested or work.status is Status.CANCELLED:
         return Reason.CANCELLED
     if work.expires_at is not None and now >= work.expires_at:
         return Reason.EXPIRED

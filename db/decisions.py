@@ -69,18 +69,23 @@ def _row(tenant_id: UUID, notification_id: str, item: Decision) -> dict[str, Any
 
 
 async def end(connection: AsyncConnection, tenant_id: UUID, ending: Ending) -> Status:
-    """Ends a notification and returns its status: what its messages achieved counts more than what was decided."""
+    """Ends a notification and returns its status: what its messages achieved counts more than what was decided.
+
+    Of two ends the first one stands, as far as its messages do not know better.
+    """
     notification_id = UUID(ending.notification_id)
     where = (notification.c.tenant_id == tenant_id, notification.c.id == notification_id)
-    lock = select(notification.c.status).where(*where).with_for_update(key_share=True)
-    before = Status((await connection.execute(lock)).scalar_one())
+    columns = (notification.c.status, notification.c.ended_at)
+    found = (await connection.execute(select(*columns).where(*where).with_for_update(key_share=True))).one()
+    before, first = Status(found.status), found.ended_at is None
     await close_attempts(connection, tenant_id, notification_id)
     summary = summarise((await statuses(connection, tenant_id, notification_id)).values())
-    after = _ended(before, summary, ending.status)
-    values: dict[str, Any] = {"status": after.value, "ended_at": func.now(), "updated_at": func.now(), **GOING_ON}
+    after = _ended(before, summary, ending.status if first else before)
+    ended_at = func.coalesce(notification.c.ended_at, func.now())
+    values: dict[str, Any] = {"status": after.value, "ended_at": ended_at, "updated_at": func.now(), **GOING_ON}
     if after is not before:
         values["status_at"] = func.now()
-    if after is ending.status:
+    if after is ending.status and first:
         values["reason"] = ending.reason.value if ending.reason else None
     elif after is Status.UNKNOWN:
         values["reason"] = Reason.OUTCOME_UNKNOWN.value

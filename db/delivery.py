@@ -33,6 +33,7 @@ class Work:
 
     notification_id: UUID
     status: Status
+    ended: bool
     cancel_requested: bool
     expires_at: datetime | None
     to: Address | None
@@ -67,7 +68,8 @@ class Claimed:
 
 
 _WORK = text("""
-SELECT n.id AS notification_id, n.status, n.cancel_requested_at IS NOT NULL AS cancel_requested, n.expires_at,
+SELECT n.id AS notification_id, n.status, n.ended_at IS NOT NULL AS ended,
+       n.cancel_requested_at IS NOT NULL AS cancel_requested, n.expires_at,
        CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END AS kind,
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
        coalesce(d.status, direct.status) AS address_status,
