@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import RowMapping, Select, bindparam, func, or_, select, update
+from sqlalchemy import RowMapping, Select, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,24 +33,32 @@ class Stored:
 
 
 _FIELDS = ("state", "cause", "failures", "probes", "episode", "opened_at", "probe_at")
+# These two are asked for every plan and every attempt: plain text spares building them anew each time.
+_READ = text(f"""
+SELECT id, subject, account_id, {", ".join(_FIELDS)} FROM circuit
+WHERE tenant_id = :tenant AND subject = ANY(CAST(:subjects AS text[]))
+""")  # noqa: S608 - our own column names
+_NOT_CLOSED = text(f"""
+SELECT id, subject, account_id, {", ".join(_FIELDS)} FROM circuit WHERE tenant_id = :tenant AND state <> 'closed'
+""")  # noqa: S608 - our own column names
 _COLUMNS = (circuit.c.id, circuit.c.subject, circuit.c.account_id, *(circuit.c[name] for name in _FIELDS))
 
 
 async def read(connection: AsyncConnection, tenant_id: UUID, subjects: Iterable[str]) -> dict[str, Circuit]:
     """Returns the circuits of subjects that ever had trouble, by subject."""
-    return {row.subject: row.circuit for row in await _about(connection, tenant_id, set(subjects))}
+    return {row.subject: row.circuit for row in await _read(connection, tenant_id, subjects)}
 
 
 async def of_accounts(connection: AsyncConnection, tenant_id: UUID, account_ids: Iterable[UUID]) -> dict[UUID, Circuit]:
     """Returns the circuits of accounts themselves, not of templates there, by account."""
     subjects = {keys.account_subject(account_id) for account_id in account_ids}
-    return {row.account_id: row.circuit for row in await _about(connection, tenant_id, subjects)}
+    return {row.account_id: row.circuit for row in await _read(connection, tenant_id, subjects)}
 
 
 async def not_closed(connection: AsyncConnection, tenant_id: UUID) -> dict[str, Circuit]:
     """Returns a tenant's circuits that are open or have a probe on its way, by subject."""
-    rows = await _fetch(connection, _query(tenant_id).where(circuit.c.state != CircuitState.CLOSED.value))
-    return {row.subject: row.circuit for row in rows}
+    rows = await connection.execute(_NOT_CLOSED, {"tenant": tenant_id})
+    return {row["subject"]: _stored(row).circuit for row in rows.mappings()}
 
 
 async def get(connection: AsyncConnection, tenant_id: UUID, circuit_id: UUID) -> Stored | None:
@@ -80,14 +88,14 @@ async def note(connection: AsyncConnection, tenant_id: UUID, news: Sequence[News
     """
     if not news:
         return
-    known = {row.subject: row.circuit for row in await _about(connection, tenant_id, {item.subject for item in news})}
+    known = await read(connection, tenant_id, {item.subject for item in news})
     changing = {item.subject for item in news if _changes(known.get(item.subject, Circuit()), item)}
     if not changing:
         return
     # What follows a change within the same news must be seen too: all news of such a subject count.
     matters = sorted((item for item in news if item.subject in changing), key=lambda item: item.at)
     await _make(connection, tenant_id, [item for item in matters if item.subject not in known])
-    rows = await _about(connection, tenant_id, changing, lock=True)
+    rows = await _fetch(connection, _locked(_query(tenant_id).where(circuit.c.subject.in_(sorted(changing)))))
     changed = {row.id: _apply(row.circuit, [item for item in matters if item.subject == row.subject]) for row in rows}
     await _write(connection, tenant_id, rows, changed)
 
@@ -110,11 +118,9 @@ def _apply(before: Circuit, news: Sequence[News]) -> Circuit:
     return before
 
 
-async def _about(
-    connection: AsyncConnection, tenant_id: UUID, subjects: Iterable[str], *, lock: bool = False
-) -> list[Stored]:
-    query = _query(tenant_id).where(circuit.c.subject.in_(sorted(subjects)))
-    return await _fetch(connection, _locked(query) if lock else query)
+async def _read(connection: AsyncConnection, tenant_id: UUID, subjects: Iterable[str]) -> list[Stored]:
+    rows = await connection.execute(_READ, {"tenant": tenant_id, "subjects": sorted(subjects)})
+    return [_stored(row) for row in rows.mappings()]
 
 
 def _query(tenant_id: UUID) -> Select[Any]:
