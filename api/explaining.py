@@ -1,5 +1,6 @@
 """The explanation of a notification over HTTP: where it stands, what it waits for, and why all else did not happen."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -19,7 +20,8 @@ from api.services import ServicesOf
 from api.timeline import MOST_ENTRIES
 from db import notifications, outlook, timeline
 from db.notifications import Notification
-from domain.outlook import Awaits, LastAttempt, Outlook, look_ahead
+from db.timeline import Entry
+from domain.outlook import Awaits, LastAttempt, Ledger, Outlook, look_ahead
 from domain.reasons import SENTENCES, Reason
 from domain.remedies import REMEDIES
 from domain.status import Status
@@ -72,10 +74,15 @@ async def explanation(
     if row is None or ledger is None:
         return None
     entries = await timeline.of_notification(connection, tenant_id, notification_id, limit=MOST_ENTRIES + 1)
+    return explained(row, ledger, entries, now)
+
+
+def explained(row: Notification, ledger: Ledger, entries: Sequence[Entry], now: datetime) -> Explanation:
+    """Returns the explanation that follows from all that is known of a notification."""
     waits_for = look_ahead(ledger, now)
     code = _code(row)
     return Explanation(
-        notification_id=notification_id,
+        notification_id=row.id,
         status=Status(row.status),
         code=code,
         sentence=_standing(row, code),

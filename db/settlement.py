@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Select, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import decisions, outbox
@@ -31,6 +31,7 @@ class Tried:
 
     id: UUID
     number: int
+    reference: str
     state: str
     settled_by: str | None
     claimed_at: datetime
@@ -47,7 +48,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """A locked notification with all its attempts, in the order in which they were made."""
+    """A notification with all its attempts, in the order in which they were made."""
 
     notification_id: UUID
     status: Status
@@ -66,9 +67,9 @@ class Word:
 
 
 _TRIED = text("""
-SELECT a.id, a.number, a.state, a.settled_by, a.claimed_at, m.id AS message_id, m.status AS message_status, m.hop,
-       m.part, m.channel, m.provider, failed.status AS failure, coalesce(failed.error_code, a.error_code) AS reason,
-       d.detail ->> 'outcome' AS verdict
+SELECT a.id, a.number, a.reference, a.state, a.settled_by, a.claimed_at, m.id AS message_id,
+       m.status AS message_status, m.hop, m.part, m.channel, m.provider, failed.status AS failure,
+       coalesce(failed.error_code, a.error_code) AS reason, d.detail ->> 'outcome' AS verdict
 FROM message AS m
 JOIN attempt AS a ON a.tenant_id = m.tenant_id AND a.message_id = m.id
 LEFT JOIN LATERAL (
@@ -85,12 +86,27 @@ ORDER BY a.claimed_at, m.hop, m.part, a.number
 
 async def lock(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> Ground | None:
     """Returns a notification with its attempts; nobody claims, records or ends it while this transaction lasts."""
-    where = (notification.c.tenant_id == tenant_id, notification.c.id == notification_id)
+    locked = _standing(tenant_id, notification_id).with_for_update(key_share=True)
+    return await _ground(connection, tenant_id, notification_id, locked)
+
+
+async def read(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> Ground | None:
+    """Returns a notification with its attempts, to look at them."""
+    return await _ground(connection, tenant_id, notification_id, _standing(tenant_id, notification_id))
+
+
+def _standing(tenant_id: UUID, notification_id: UUID) -> Select[Any]:
     columns = (notification.c.status, notification.c.reason, notification.c.ended_at)
-    found = (await connection.execute(select(*columns).where(*where).with_for_update(key_share=True))).one_or_none()
+    return select(*columns).where(notification.c.tenant_id == tenant_id, notification.c.id == notification_id)
+
+
+async def _ground(
+    connection: AsyncConnection, tenant_id: UUID, notification_id: UUID, standing: Select[Any]
+) -> Ground | None:
+    found = (await connection.execute(standing)).one_or_none()
     if found is None:
         return None
-    # A statement of its own: it sees what was committed while the first one waited for the lock.
+    # A statement of its own: it sees what was committed while the first one waited for a lock.
     rows = await connection.execute(_TRIED, {"tenant": tenant_id, "notification": notification_id})
     return Ground(
         notification_id=notification_id,

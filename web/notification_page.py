@@ -1,4 +1,4 @@
-"""The page of one notification: facts, messages, attempts, and everything that happened, with reasons in words."""
+"""The page of one notification: where it stands and why, facts, messages, attempts, and everything that happened."""
 
 from typing import Annotated
 from urllib.parse import quote
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from api.explaining import QUARANTINES, explained
 from api.notification_models import NotificationId
 from api.notification_views import shown_in_full
 from api.problems import not_found
@@ -13,8 +14,10 @@ from api.scopes import Scope
 from api.sentences import summary
 from api.services import Services, ServicesOf
 from api.timeline import MOST_ENTRIES
-from db import notifications, timeline
+from db import notifications, outlook, timeline
 from domain import keys
+from domain.reasons import Reason
+from domain.remedies import REMEDIES
 from web.notification_list import Reader
 from web.rendering import render
 from web.routing import page_router
@@ -28,6 +31,7 @@ OUTCOMES = {
     "ended": "It had ended already without anything being sent.",
     "resumed": "Resumed: its run goes on and tries again.",
     "dropped": "Dropped: nothing of it will be sent any more.",
+    "settled": "Settled: it counts as you said, unless its provider says otherwise later.",
     "resent": "Accepted: this is the new notification that sends the former one again.",
 }
 """What an action achieved, as the page that follows it says it."""
@@ -45,7 +49,8 @@ async def notification_page(
     tenant_id = session.principal.tenant_id
     async with services.database.tenant(tenant_id) as connection:
         row = await notifications.get(connection, tenant_id, notification_id)
-        if row is None:
+        ledger = await outlook.read(connection, tenant_id, notification_id, quarantines=QUARANTINES, now=services.now())
+        if row is None or ledger is None:
             raise not_found("notification")
         messages = await notifications.messages(connection, tenant_id, notification_id)
         ids = [message.id for message in messages]
@@ -55,12 +60,18 @@ async def notification_page(
         request,
         "notification.html",
         one=shown_in_full(row, messages, attempts),
-        entries=[(entry, summary(entry)) for entry in entries[:MOST_ENTRIES]],
+        why=explained(row, ledger, entries, services.now()),
+        entries=[(entry, summary(entry), remedy(entry.reason)) for entry in entries[:MOST_ENTRIES]],
         complete=len(entries) <= MOST_ENTRIES,
         workflow_url=workflow_url(services, notification_id),
         outcome=OUTCOMES.get(outcome),
         may_send=may_send(session),
     )
+
+
+def remedy(reason: str | None) -> str | None:
+    """Returns what to do about a reason, where it is one of ours."""
+    return REMEDIES[Reason(reason)] if reason in set(Reason) else None
 
 
 def workflow_url(services: Services, notification_id: UUID) -> str:

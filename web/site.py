@@ -16,6 +16,7 @@ from web import (
     notification_page,
     operation_pages,
     parked_pages,
+    settle_pages,
     sign_in,
     template_pages,
 )
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     notification_list.router,
     notification_page.router,
     notification_actions.router,
+    settle_pages.router,
     parked_pages.router,
     operation_pages.router,
     account_list.router,
