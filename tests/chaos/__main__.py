@@ -15,12 +15,14 @@ _SECONDS = 40
 _OVERHEAD = 45.0
 """Seconds that a campaign takes besides, as a first guess: start, settling, checks."""
 _FIRST_SEED = 1
+_NARROWEST = 150
+"""Columns of the table, which a terminal may wrap but a file should not."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the campaigns that were asked for and returns the exit status."""
     asked = _parsed(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=max(Console().width, _NARROWEST))
     reports: list[Report] = []
     deadline = time.monotonic() + asked.minutes * 60
     seeds = [asked.seed] if asked.seed is not None else list(range(_FIRST_SEED, _FIRST_SEED + 1000))

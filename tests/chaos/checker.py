@@ -132,9 +132,15 @@ def nothing_goes_backwards(case: Case) -> Iterator[Violation]:
     shown = [*((seen.notification, seen.status) for seen in case.evidence.seen), *final]
     for name, status in shown:
         news, before = Status(status), last.get(name, Status.QUEUED)
-        if news is not before and advance(before, news) is not news:
+        if news is not before and advance(before, news) is not news and not _is_left_in_doubt(case, name, news):
             yield Violation(kind=Kind.REGRESSED, subject=name, detail=f"{before.value} became {news.value}")
         last[name] = news
+
+
+def _is_left_in_doubt(case: Case, name: str, news: Status) -> bool:
+    """Tells whether one channel took it and failed after all, while nobody can say what became of another one."""
+    statuses = {Status(attempt.message_status) for attempt in case.attempts[name]}
+    return news is Status.UNKNOWN and news in statuses and any(status.is_failure for status in statuses)
 
 
 def nobody_sees_another_tenant(case: Case) -> Iterator[Violation]:

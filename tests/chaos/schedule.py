@@ -13,7 +13,7 @@ from tests.chaos.plan import Plan
 _ORDINARY_SHARE = 0.5
 _BULK_SHARE = 0.06
 _FIRST_STRIKE = 2.0
-_LEAST_GAP, _WIDEST_GAP = 1.2, 3.6
+_LEAST_GAP, _WIDEST_GAP = 1.5, 4.5
 _LOADED = 0.85
 """The part of a campaign in which messages are sent; the rest belongs to what is under way."""
 

@@ -10,15 +10,15 @@ from tests.chaos.report import Kind, Report, Verdict
 
 _HEADINGS = {
     Kind.LOST: "lost",
-    Kind.DUPLICATED: "dupli-cated",
+    Kind.DUPLICATED: "duplicated",
     Kind.FAILED_ALTHOUGH_ACCEPTED: "failed, accepted",
-    Kind.REGRESSED: "re-gressed",
-    Kind.UNEXPECTED: "un-asked",
-    Kind.CROSS_TENANT: "cross-tenant",
+    Kind.REGRESSED: "regressed",
+    Kind.UNEXPECTED: "unasked",
+    Kind.CROSS_TENANT: "cross tenant",
     Kind.SENT_AFTER_STOPPED: "after stop",
     Kind.RECEIPT_LOST: "receipt lost",
-    Kind.IMPOSSIBLE_HISTORY: "impos-sible",
-    Kind.UNEXPLAINED: "unex-plained",
+    Kind.IMPOSSIBLE_HISTORY: "impossible",
+    Kind.UNEXPLAINED: "unexplained",
 }
 _COLOURS = {Verdict.VALID: "green", Verdict.INVALID: "red", Verdict.UNKNOWN: "yellow"}
 
@@ -38,7 +38,7 @@ def show(reports: Sequence[Report], console: Console) -> None:
         console.print(f"not run: {name} ({why})", style="yellow")
     for report in reports:
         for line in complaints(report):
-            console.print(line, style=_COLOURS[report.verdict])
+            console.print(line, style=_COLOURS[report.verdict], soft_wrap=True)
 
 
 def complaints(report: Report) -> list[str]:

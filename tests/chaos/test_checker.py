@@ -258,6 +258,14 @@ def test_a_moment_between_the_look_at_the_clock_and_the_claim_is_no_violation() 
     assert check(both(changed("notifications", PLAIN, expires_at=NOON), claimed)(GOOD)) == []
 
 
+def test_doubt_that_a_late_failure_leaves_is_no_step_backwards() -> None:
+    seen = plus("seen", Seen(notification="id-fails", status="accepted"))
+    doubtful = changed("notifications", FAILS, status="unknown", reason="outcome_unknown")
+    left = both(seen, doubtful, changed("attempts", 7, state="unknown", message_status="unknown"))
+    assert check(left(GOOD)) == []
+    assert Kind.REGRESSED in {violation.kind for violation in check(both(seen, doubtful)(GOOD))}
+
+
 def test_every_kind_of_violation_can_be_caught() -> None:
     assert {kind for _, kind in WRONGS.values()} == set(Kind)
 
