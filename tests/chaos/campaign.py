@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -77,7 +77,7 @@ class _Campaign:
             self._doubts += await until_nothing_moves(installation, http, relay, recorder, self._plan.settle)
             recorder.note("phase", name="nothing moves")
             evidence = await self._evidence(installation, made)
-        return self._judged(evidence)
+        return judged(self._plan, evidence, happened=self._happened, not_run=self._not_run, doubts=self._doubts)
 
     async def _storm(
         self, installation: Installation, http: httpx.AsyncClient, made: Sequence[Tenant], recorder: Recorder
@@ -134,25 +134,29 @@ class _Campaign:
     def _wants(self, name: str) -> bool:
         return name in faults.chosen(self._plan.faults)
 
-    def _judged(self, evidence: Evidence) -> Report:
-        doubts = [*self._doubts, *evidence.doubts]
-        # One that was to expire soon, and whose first request was lost, may come too late.
-        refused = [asked.refused for asked in evidence.asked if asked.refused and not asked.may_expire]
-        if refused:
-            doubts.append(f"{len(refused)} requests were refused, the first with {refused[0]}")
-        if not any(asked.ids for asked in evidence.asked) or not evidence.acceptances:
-            doubts.append("there was no traffic")
-        if not any(self._happened.values()):
-            doubts.append("no fault happened")
-        unreadable = [doubt for doubt in evidence.doubts if "database" in doubt]
-        return Report(
-            seed=self._plan.seed,
-            violations=() if unreadable else tuple(check(evidence)),
-            counts=figures(evidence, self._plan.late),
-            faults=self._happened,
-            not_run=self._not_run,
-            doubts=tuple(doubts),
-        )
+
+def judged(
+    plan: Plan, evidence: Evidence, *, happened: Mapping[str, int], not_run: Mapping[str, str], doubts: Sequence[str]
+) -> Report:
+    """Returns the report over some evidence: what is violated, and why it may prove nothing."""
+    found = [*doubts, *evidence.doubts]
+    # One that was to expire soon, and whose first request was lost, may come too late.
+    refused = [asked.refused for asked in evidence.asked if asked.refused and not asked.may_expire]
+    if refused:
+        found.append(f"{len(refused)} requests were refused, the first with {refused[0]}")
+    if not any(asked.ids for asked in evidence.asked) or not evidence.acceptances:
+        found.append("there was no traffic")
+    if not any(happened.values()):
+        found.append("no fault happened")
+    unreadable = any("database" in doubt for doubt in evidence.doubts)
+    return Report(
+        seed=plan.seed,
+        violations=() if unreadable else tuple(check(evidence)),
+        counts=figures(evidence, plan.late),
+        faults=happened,
+        not_run=not_run,
+        doubts=tuple(found),
+    )
 
 
 def _unavailable(disk: Disk) -> dict[str, str]:
