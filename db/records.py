@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import duplicates
+from db import duplicates, settlement
 from domain.notifications import AttemptRecord, Outcome
 from domain.progress import after_outcome
 from domain.reasons import Reason
@@ -101,6 +101,9 @@ async def record(connection: AsyncConnection, tenant_id: UUID, records: Sequence
     after = {record.attempt_id: _settle(before[record.attempt_id], record) for record in records}
     await connection.execute(_RECORD, _recorded(tenant_id, records, after))
     await duplicates.confirm(connection, tenant_id, _perhaps_twice(before, after))
+    for name in _answered(before, after):
+        stand = after[name]
+        await settlement.answered(connection, tenant_id, stand.notification_id, stand.attempt_id)
     return after
 
 
@@ -110,6 +113,15 @@ def _perhaps_twice(before: Mapping[str, Standing], after: Mapping[str, Standing]
         stand.message_id
         for name, stand in after.items()
         if stand.attempt_state == "accepted" and (stand.number > 1 or before[name].attempt_state != "sending")
+    ]
+
+
+def _answered(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[str]:
+    """Returns the attempts that were in doubt and were not sent, as their provider answered after all."""
+    return [
+        name
+        for name, stand in after.items()
+        if before[name].attempt_state == "unknown" and stand.attempt_state in {"not_sent", "refused"}
     ]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import decisions, outbox
 from db.delivery_tables import attempt, message, notification
 from domain import keys
+from domain.reasons import Reason
 from domain.settlement import REASONS, STATES, Beside, Verdict, message_after, notification_after
 from domain.status import Status
 
@@ -120,12 +121,13 @@ async def _ground(
 async def settle(connection: AsyncConnection, tenant_id: UUID, ground: Ground, chosen: Tried, word: Word) -> None:
     """Settles an attempt in doubt of a locked notification, and tells the workflow if it goes on."""
     others = [one for one in ground.attempts if one.message_id == chosen.message_id and one.id != chosen.id]
-    beside = [Beside(state=one.state, failure=one.failure, reason=one.reason) for one in others]
+    beside = [_beside(one) for one in others]
     status, reason = message_after(chosen.message_status, word.verdict, beside)
     await _settle_attempt(connection, tenant_id, chosen, word.verdict)
     await _change_message(connection, tenant_id, chosen, status, reason)
     if chosen.part == 0:
-        await _change_notification(connection, tenant_id, ground, chosen, status)
+        failure = Reason.SETTLED_NOT_SENT.value
+        await _change_notification(connection, tenant_id, ground, chosen, status, failure=failure)
         await _tell_workflow(connection, tenant_id, ground, chosen, word.verdict)
     detail = {"outcome": word.verdict.value, "number": chosen.number, "attempt_id": str(chosen.id), "part": chosen.part}
     await decisions.note(
@@ -138,6 +140,24 @@ async def settle(connection: AsyncConnection, tenant_id: UUID, ground: Ground, c
         hop=chosen.hop,
         detail={**detail, "channel": chosen.channel, "provider": chosen.provider, "by": word.actor, "note": word.note},
     )
+
+
+async def answered(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID, attempt_id: UUID) -> None:
+    """Takes doubt from a locked notification's message after its provider answered after all that it was not sent."""
+    ground = await read(connection, tenant_id, notification_id)
+    chosen = next((one for one in ground.attempts if one.id == attempt_id), None) if ground else None
+    if ground is None or chosen is None:
+        return
+    beside = [_beside(one) for one in ground.attempts if one.message_id == chosen.message_id]
+    status, reason = message_after(chosen.message_status, Verdict.NOT_SENT, beside)
+    await _change_message(connection, tenant_id, chosen, status, reason if status.is_failure else None)
+    if chosen.part == 0:
+        await _change_notification(connection, tenant_id, ground, chosen, status, failure=chosen.reason)
+        await _tell_workflow(connection, tenant_id, ground, chosen, Verdict.NOT_SENT)
+
+
+def _beside(one: Tried) -> Beside:
+    return Beside(state=one.state, failure=one.failure, reason=one.reason)
 
 
 def _tried(row: dict[str, Any]) -> Tried:
@@ -175,14 +195,20 @@ async def _change_message(
 
 
 async def _change_notification(
-    connection: AsyncConnection, tenant_id: UUID, ground: Ground, chosen: Tried, message_status: Status
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    ground: Ground,
+    chosen: Tried,
+    message_status: Status,
+    *,
+    failure: str | None,
 ) -> None:
     status = notification_after(
         ground.status, _statuses(ground, chosen, message_status), ended=ground.ended_at is not None
     )
     values: dict[str, Any] = {"updated_at": func.now()}
     if status is not ground.status:
-        reason = REASONS[Verdict.NOT_SENT].value if status.is_failure else None
+        reason = failure if status.is_failure else None
         values |= {"status": status.value, "status_at": func.now(), "reason": reason}
     if status.reaches(Status.ACCEPTED):
         values |= {

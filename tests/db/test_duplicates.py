@@ -10,12 +10,13 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import select
 
-from db import settlement
+from db import decisions, settlement
 from db.delivery import Claimed
 from db.delivery_tables import attempt, decision, notification
 from db.session import Database
 from db.settlement import Word
-from domain.notifications import Outcome
+from domain.notifications import Ending, Outcome
+from domain.reasons import Reason
 from domain.settlement import Verdict
 from domain.status import Status
 from sealing import KeyRing
@@ -32,9 +33,9 @@ class Twice:
     name: UUID
     attempts: tuple[Claimed, ...]
 
-    async def answer(self, number: int, outcome: Outcome = Outcome.ACCEPTED) -> None:
+    async def answer(self, number: int, outcome: Outcome = Outcome.ACCEPTED, **facts: Any) -> None:
         claimed = self.attempts[number - 1]
-        fields = {"provider_message_id": f"id {number}"} if outcome is Outcome.ACCEPTED else {}
+        fields = {"provider_message_id": f"id {number}", **facts} if outcome is Outcome.ACCEPTED else facts
         await deliveries.record(self.database, self.tenant_id, self.name, claimed, outcome, **fields)
 
     async def receive(self, number: int, status: Status = Status.SENT) -> None:
@@ -49,6 +50,16 @@ class Twice:
             assert ground is not None
             word = Word(verdict=verdict, actor="somebody", note="asked")
             await settlement.settle(connection, self.tenant_id, ground, ground.attempts[number - 1], word)
+
+    async def end(self, status: Status, reason: Reason) -> None:
+        ending = Ending(tenant_id=str(self.tenant_id), notification_id=str(self.name), status=status, reason=reason)
+        async with self.database.tenant(self.tenant_id) as connection:
+            await decisions.end(connection, self.tenant_id, ending)
+
+    async def whole(self) -> tuple[str, str | None]:
+        async with self.database.tenant(self.tenant_id) as connection:
+            row = (await connection.execute(select(notification.c.status, notification.c.reason))).one()
+        return row.status, row.reason
 
     async def confirmed(self) -> list[Any]:
         async with self.database.tenant(self.tenant_id) as connection:
@@ -131,6 +142,26 @@ async def test_a_receipt_lands_on_an_attempt_that_counted_as(twice: Twice, outco
         states = (await connection.execute(select(attempt.c.state).order_by(attempt.c.number))).scalars().all()
         whole = (await connection.execute(select(notification.c.status))).scalar_one()
     assert (states, whole) == (["accepted", outcome.value], "sent")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.REFUSED])
+async def test_a_receipt_lands_after_every_attempt_was_used_up(twice: Twice, outcome: Outcome) -> None:
+    await twice.answer(1, outcome)
+    await twice.answer(2, outcome)
+    await twice.end(Status.FAILED, Reason.ATTEMPTS_EXHAUSTED)
+    assert await twice.whole() == ("failed", "attempts_exhausted")
+    await twice.receive(2)
+    assert await twice.whole() == ("sent", None)
+    await twice.receive(2, Status.DELIVERED)
+    assert await twice.whole() == ("delivered", None)
+
+
+async def test_an_answer_that_comes_after_all_takes_the_doubt_away(twice: Twice) -> None:
+    await twice.end(Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)
+    await twice.answer(1, Outcome.NOT_SENT)
+    assert await twice.whole() == ("unknown", "outcome_unknown")
+    await twice.answer(2, Outcome.REFUSED, error_code="invalid_address")
+    assert await twice.whole() == ("failed", "invalid_address")
 
 
 async def test_that_a_refused_attempt_failed_is_nothing_new(twice: Twice) -> None:
