@@ -67,7 +67,7 @@ async def hostile_template(database: Database, tenant_id: UUID) -> None:
 @pytest.fixture
 async def parked_places(database: Database, tenant_id: UUID, notify: Notify) -> dict[str, str]:
     """The pages of what is parked, over rows whose every text is hostile."""
-    kept = {"parked_at": func.now(), "parked_cause": HOSTILE, "parked_account_id": uuid4()}
+    kept = {"parked_at": func.now(), "parked_cause": "misconfigured", "parked_account_id": uuid4()}
     parked = await notify(to=HOSTILE, template=HOSTILE, **kept)
     operation_id = await factories.insert(
         database, tenant_id, operation, kind="resume", rate=1, total=2, actor=HOSTILE, reason=HOSTILE,
