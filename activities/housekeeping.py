@@ -1,7 +1,7 @@
 """The steps of housekeeping that need the database alone."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from temporalio import activity
@@ -12,7 +12,7 @@ from db import ageing, findings, sweeps, waiting_receipts
 from db.findings import NewFinding
 from db.session import Database
 from db.sweeps import StalledEntry
-from db.waiting_receipts import Reported, Unmatched
+from db.waiting_receipts import Place, Reported, Unmatched
 from domain.findings import Kind, Repair
 
 
@@ -70,18 +70,20 @@ class Housekeeping:
     @counted("housekeeping.receipts")
     async def receipts(self, sweep: Sweep) -> Swept:
         """Tells of receipts that belong to no message, and closes what was told once they do, or never will."""
+        place, finding_id = _places(sweep.cursor)
         async with self._database.system() as connection:
-            new = await waiting_receipts.unreported(connection, age=self._patience.receipt, limit=self._batch)
-            after = UUID(sweep.cursor) if sweep.cursor else None
-            old = await waiting_receipts.reported(connection, after=after, limit=self._batch)
+            new, place, read = await waiting_receipts.following(
+                connection, after=place, age=self._patience.receipt, limit=self._batch
+            )
+            old = await waiting_receipts.reported(connection, after=finding_id, limit=self._batch)
         for unmatched in new:
             await self._repairs.record(unmatched.tenant_id, _about_receipts(unmatched))
         for one in old:
             await self._close(one)
-        cursor = str(old[-1].id) if len(old) >= self._batch else None
-        return Swept(
-            cursor=cursor, seen=len(new) + len(old), found=len(new), more=cursor is not None or len(new) >= self._batch
-        )
+        more_old = len(old) >= self._batch
+        cursor = _cursor(place, old[-1].id if more_old else None)
+        more = more_old or read >= self._batch
+        return Swept(cursor=cursor, seen=read + len(old), found=len(new), more=more)
 
     @activity.defn(name="housekeeping.expire")
     @counted("housekeeping.expire")
@@ -123,3 +125,15 @@ def _about_receipts(unmatched: Unmatched) -> NewFinding:
             "receipts": unmatched.receipts,
         },
     )
+
+
+def _cursor(place: Place | None, finding_id: UUID | None) -> str:
+    """Returns both places of the step: among the receipts that came, and among the findings that are open."""
+    at, receipt_id = (place.received_at.isoformat(), str(place.id)) if place else ("", "")
+    return f"{at} {receipt_id} {finding_id or ''}"
+
+
+def _places(cursor: str | None) -> tuple[Place | None, UUID | None]:
+    at, receipt_id, finding_id = (cursor or "  ").split(" ")
+    place = Place(received_at=datetime.fromisoformat(at), id=UUID(receipt_id)) if at else None
+    return place, UUID(finding_id) if finding_id else None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -24,6 +25,14 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A place among all receipts, in the order in which they came."""
+
+    received_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """An open finding about such a message: whether receipts still wait, and whether one of them still may find it."""
 
@@ -34,15 +43,13 @@ class Reported:
     hopeful: bool
 
 
-_UNREPORTED = text("""
-SELECT r.tenant_id, min(r.provider) AS provider, r.provider_message_id, min(r.received_at) AS since,
-       count(*) AS receipts
-FROM receipt AS r
-WHERE r.message_id IS NULL
-  AND r.received_at < now() - CAST(:age AS interval) AND r.received_at > now() - CAST(:hope AS interval)
-  AND NOT EXISTS (SELECT FROM finding AS f WHERE f.tenant_id = r.tenant_id AND f.kind = 'receipt_unmatched'
-                  AND f.subject_type = 'provider_message' AND f.subject_id = r.provider_message_id)
-GROUP BY r.tenant_id, r.provider_message_id LIMIT :limit
+# In the order of arrival, so that each is looked at once, however many wait.
+_NEXT = text("""
+SELECT tenant_id, provider, provider_message_id, received_at, id FROM receipt
+WHERE message_id IS NULL AND received_at < now() - CAST(:age AS interval)
+  AND received_at >= coalesce(CAST(:at AS timestamptz), now() - CAST(:hope AS interval))
+  AND (received_at, id) > (coalesce(CAST(:at AS timestamptz), '-infinity'), CAST(:id AS uuid))
+ORDER BY received_at, id LIMIT :limit
 """)
 
 _WAITING = text("""
@@ -67,10 +74,28 @@ CROSS JOIN LATERAL (
 _NOTHING = UUID(int=0)
 
 
-async def unreported(connection: AsyncConnection, *, age: timedelta, limit: int) -> list[Unmatched]:
-    """Returns what has been waiting for longer than `age` and is no finding yet."""
-    asked = {"age": age, "hope": HOPE, "limit": limit}
-    return [Unmatched(**row) for row in (await connection.execute(_UNREPORTED, asked)).mappings()]
+async def following(
+    connection: AsyncConnection, *, after: Place | None, age: timedelta, limit: int
+) -> tuple[list[Unmatched], Place | None, int]:
+    """Returns what waits longer than `age` and came after a place, the place to go on at, and how many receipts."""
+    asked = {"age": age, "hope": HOPE, "limit": limit, "at": None, "id": _NOTHING}
+    if after is not None:
+        asked |= {"at": after.received_at, "id": after.id}
+    rows = (await connection.execute(_NEXT, asked)).all()
+    grouped: dict[tuple[UUID, str], list[Any]] = {}
+    for row in rows:
+        grouped.setdefault((row.tenant_id, row.provider_message_id), []).append(row)
+    found = [
+        Unmatched(
+            tenant_id=tenant_id,
+            provider=some[0].provider,
+            provider_message_id=name,
+            since=some[0].received_at,
+            receipts=len(some),
+        )
+        for (tenant_id, name), some in grouped.items()
+    ]
+    return found, Place(received_at=rows[-1].received_at, id=rows[-1].id) if rows else after, len(rows)
 
 
 async def waiting(connection: AsyncConnection, *, age: timedelta, limit: int) -> list[Unmatched]:

@@ -13,7 +13,7 @@ from activities.findings_gauge import FindingsGauge
 from activities.housekeeping import Housekeeping, Patience
 from activities.reconciliation import Reconciliation
 from activities.repairs import Repairs
-from activities.sweeping import Sweep
+from activities.sweeping import Sweep, Swept
 from db import callbacks, outbox, receipts
 from db.care_tables import day_count, rate_bucket
 from db.delivery_tables import receipt, tombstone
@@ -127,8 +127,8 @@ async def test_a_receipt_that_finds_no_message_is_told_of_after_ten_minutes(yard
     await hear(yard, "young", received=ago(timedelta(minutes=9)))
     await hear(yard, "old", Status.SENT, received=ago(timedelta(minutes=12)))
     await hear(yard, "old", Status.READ, received=ago(timedelta(minutes=11)))
-    await house.receipts(Sweep())
-    await house.receipts(Sweep())
+    swept = await house.receipts(Sweep())
+    await house.receipts(Sweep(cursor=swept.cursor))
     (found,) = await yard.findings()
     assert (found.kind, found.subject_type, found.subject_id) == ("receipt_unmatched", "provider_message", "old")
     assert (found.state, found.times, found.detail["receipts"]) == ("open", 1, 2)
@@ -136,11 +136,11 @@ async def test_a_receipt_that_finds_no_message_is_told_of_after_ten_minutes(yard
 
 async def test_its_finding_closes_when_the_message_turns_up(yard: Yard, house: Housekeeping) -> None:
     await hear(yard, "late", received=ago(HOUR))
-    await house.receipts(Sweep())
+    swept = await house.receipts(Sweep())
     made = await yard.notification("accepted", status="accepted", ended_at=datetime.now(UTC))
     await yard.execute("UPDATE attempt SET provider_message_id = 'late'")
     await Reconciliation(yard.database).adopt()
-    await house.receipts(Sweep())
+    await house.receipts(Sweep(cursor=swept.cursor))
     (found,) = await yard.findings()
     assert (found.state, found.repair) == ("repaired", "adopted")
     assert (await yard.row(made))["status"] == "delivered"
@@ -148,30 +148,31 @@ async def test_its_finding_closes_when_the_message_turns_up(yard: Yard, house: H
 
 async def test_it_is_given_up_after_eight_days_and_that_is_said(yard: Yard, house: Housekeeping) -> None:
     await hear(yard, "nobody's", received=ago(timedelta(days=7, hours=23)))
-    await house.receipts(Sweep())
+    swept = await house.receipts(Sweep())
     assert [found.state for found in await yard.findings()] == ["open"]
     await yard.execute("UPDATE receipt SET received_at = received_at - interval '2 hours'")
-    await house.receipts(Sweep())
+    await house.receipts(Sweep(cursor=swept.cursor))
     (found,) = await yard.findings()
     assert (found.state, found.repair) == ("repaired", "given_up")
     assert len(await yard.rows(receipt)) == 1
 
 
-async def test_open_findings_are_gone_through_in_bounded_steps(yard: Yard, house: Housekeeping) -> None:
+async def test_receipts_and_open_findings_are_gone_through_in_bounded_steps(yard: Yard, house: Housekeeping) -> None:
     for number in range(7):
         await hear(yard, f"m{number}", received=ago(HOUR))
+    swept = Swept(more=True)
     for _ in range(3):
-        await house.receipts(Sweep())
-    await yard.notification("accepted")
+        assert swept.more
+        swept = await house.receipts(Sweep(cursor=swept.cursor))
+        assert swept.seen <= 6
+    assert {found.times for found in await yard.findings()} == {1}
+    assert len(await yard.findings()) == 7
     await yard.execute("UPDATE receipt SET received_at = received_at - interval '9 days'")
-    cursor, steps = None, 0
-    while True:
-        swept = await house.receipts(Sweep(cursor=cursor))
-        cursor, steps = swept.cursor, steps + 1
-        if cursor is None:
-            break
-    assert steps == 3
+    for _ in range(4):
+        swept = await house.receipts(Sweep(cursor=swept.cursor))
+        assert swept.found == 0
     assert {found.repair for found in await yard.findings()} == {"given_up"}
+    assert not swept.more
 
 
 async def test_what_is_of_no_use_any_more_is_removed(yard: Yard, house: Housekeeping) -> None:
