@@ -22,7 +22,7 @@ from activities.bulkheads import Bulkheads
 from activities.composing import Composed, Composer, has_follow_up
 from activities.persistence import persist
 from crashpoints import crash_here
-from db import decisions, delivery, records
+from db import decisions, delivery, holds, records
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
 from domain.errors import DeliveryError, NotSent, Unavailable, Uncertain
@@ -118,6 +118,7 @@ class Delivery:
             not_now |= await admission.by_limits(connection, tenant_id, free, work, self._usual_limits, now)
             claimed = await delivery.claim(connection, tenant_id, claims, work, not_now.keys())
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
+            await holds.note(connection, tenant_id, not_now)
             crash_here("before_claim_commit")
         by_name = {str(item.notification_id): item for item in claimed}
         return _Ground(work=work, not_now=not_now, claimed=by_name, noteworthy=noteworthy)

@@ -47,6 +47,8 @@ notification = tenant_table(
     moment("parked_at"),
     col("parked_cause", null=True),
     col("parked_account_id", Uuid, null=True),
+    moment("held_until"),
+    col("held_reason", null=True),
     belongs("receiver_id", to="recipient"),
     belongs("template_version_id", to="template_version"),
     belongs("original_notification_id", to="notification"),

@@ -18,7 +18,7 @@ SELECT n.ended_at IS NOT NULL AS ended, n.send_at, n.expires_at, n.parked_cause,
        (SELECT CAST(d.detail ->> 'until' AS timestamptz) FROM decision AS d
         WHERE d.tenant_id = n.tenant_id AND d.notification_id = n.id AND d.kind = 'parked'
         ORDER BY d.created_at DESC, d.id DESC LIMIT 1) AS parked_until,
-       noted.reason AS announced, CAST(noted.detail ->> 'until' AS timestamptz) AS announced_until,
+       CASE WHEN n.held_until > :now THEN n.held_reason END AS held_reason, n.held_until,
        EXISTS (SELECT FROM outbox AS o WHERE o.tenant_id = n.tenant_id AND o.dedup_key = :start) AS in_line
 FROM notification AS n
 JOIN template_version AS v ON v.tenant_id = n.tenant_id AND v.id = n.template_version_id
@@ -39,13 +39,6 @@ LEFT JOIN LATERAL (
     WHERE m.tenant_id = n.tenant_id AND m.notification_id = n.id AND m.part = 0
     ORDER BY a.claimed_at DESC, m.hop DESC, a.number DESC LIMIT 1
 ) AS last ON true
-LEFT JOIN LATERAL (
-    SELECT d.reason, d.detail FROM decision AS d
-    WHERE d.tenant_id = n.tenant_id AND d.notification_id = n.id AND d.kind IN ('delayed', 'retry')
-      AND CAST(d.detail ->> 'until' AS timestamptz) > :now
-      AND (last.claimed_at IS NULL OR d.created_at > last.claimed_at)
-    ORDER BY d.created_at DESC, d.id DESC LIMIT 1
-) AS noted ON true
 WHERE n.tenant_id = :tenant AND n.id = :id
 """)
 
@@ -64,7 +57,7 @@ async def read(
     row = (await connection.execute(_LEDGER, asked)).mappings().one_or_none()
     if row is None:
         return None
-    announced = (Reason(row["announced"]), row["announced_until"]) if row["announced"] else None
+    held = (Reason(row["held_reason"]), row["held_until"]) if row["held_reason"] else None
     return Ledger(
         ended=row["ended"],
         send_at=row["send_at"],
@@ -73,7 +66,7 @@ async def read(
         parked_until=row["parked_until"],
         in_line=row["in_line"],
         last=_last(dict(row), quarantines) if row["message_id"] else None,
-        announced=announced,
+        held=held,
     )
 
 

@@ -56,7 +56,7 @@ class Ledger:
     Attributes:
         parked_until: When it goes on although nobody mended anything, or expires.
         in_line: The start of its workflow waits for a worker.
-        announced: The newest wait that was written down after the last attempt and is not over.
+        held: Why limits hold it, and until when, where that is not over.
     """
 
     ended: bool
@@ -66,7 +66,7 @@ class Ledger:
     parked_until: datetime | None
     in_line: bool
     last: LastAttempt | None
-    announced: tuple[Reason, datetime] | None = None
+    held: tuple[Reason, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,8 @@ def look_ahead(ledger: Ledger, now: datetime) -> Outlook | None:
         return Outlook(
             awaits=Awaits.ITS_TIME, reason=Reason.SCHEDULED, until=_no_later_than(ledger.expires_at, ledger.send_at)
         )
-    if ledger.announced is not None:
-        reason, until = ledger.announced
+    if ledger.held is not None:
+        reason, until = ledger.held
         return Outlook(awaits=Awaits.ITS_TURN, reason=reason, until=until)
     if ledger.last is not None:
         return _after(ledger.last, ledger.expires_at)

@@ -94,7 +94,7 @@ def test_it_says_what_the_workflow_decides(
             id="it is parked",
         ),
         pytest.param(
-            replace(LEDGER, announced=(Reason.RATE_LIMITED, NOW + timedelta(seconds=3))),
+            replace(LEDGER, held=(Reason.RATE_LIMITED, NOW + timedelta(seconds=3))),
             Outlook(awaits=Awaits.ITS_TURN, reason=Reason.RATE_LIMITED, until=NOW + timedelta(seconds=3)),
             id="its turn comes",
         ),
