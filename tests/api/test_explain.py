@@ -123,6 +123,21 @@ async def test_a_code_is_told_while_it_lasts(story: Story, code: Reason) -> None
     assert datetime.fromisoformat(waits_for["until"]) > datetime.now(UTC)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({"rate": 0.05, "burst": 1}, "rate_limited"), ({"pair_seconds": 20, "pair_burst": 1}, "recipient_rate_limited")],
+)
+async def test_a_turn_is_told_to_its_instant_while_it_waits(story: Story, limits: dict[str, Any], code: str) -> None:
+    name = await ways.limited(**limits)(story)
+    waits_for = await story.until(
+        name, lambda found: found["waits_for"] if found["waits_for"]["awaits"] == "its_turn" else None
+    )
+    left = datetime.fromisoformat(waits_for["until"]) - datetime.now(UTC)
+    assert (waits_for["code"], timedelta(0) < left <= timedelta(seconds=20)) == (code, True)
+    assert waits_for["sentence"].startswith("It waits for its turn, until ")
+
+
 async def test_an_attempt_is_explained_with_all_that_is_known_of_it(story: Story) -> None:
     await sending.publish(story.client)
     await story.account("sms", name="Texts")
