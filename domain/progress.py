@@ -40,6 +40,8 @@ class HopProgress:
         crowded: How often in a row there was no place.
         account: Which of the hop's accounts is used: 0 its own, then its alternates.
         troubled: The accounts that had trouble since the last resumption.
+        shut: Those of them that nothing is asked of any more: held, suspended or refused themselves.
+        doubts: Attempts whose outcome is still unknown.
         trouble_since: When an account had trouble first.
         spent: Attempts made before the last resumption; they do not count any more.
         resumed: The hop may try again, whatever came of its last attempt.
@@ -56,6 +58,8 @@ class HopProgress:
     crowded: int = 0
     account: int = 0
     troubled: frozenset[int] = frozenset()
+    shut: frozenset[int] = frozenset()
+    doubts: int = 0
     trouble_since: datetime | None = None
     spent: int = 0
     resumed: bool = False
@@ -91,13 +95,15 @@ class Progress:
         if state.last is None or state.last.outcome is not Outcome.UNKNOWN or state.attempts != number:
             return self
         last = replace(state.last, outcome=Outcome.NOT_SENT, status=Status.QUEUED, reason=Reason.SETTLED_NOT_SENT)
-        status = Status.QUEUED if state.status is Status.UNKNOWN else state.status
-        return self.with_hop(index, replace(state, last=last, status=status, doubtful=False))
+        left = max(state.doubts - 1, 0)
+        status = Status.QUEUED if state.status is Status.UNKNOWN and not left else state.status
+        return self.with_hop(index, replace(state, last=last, status=status, doubts=left, doubtful=left > 0))
 
     def resumed(self) -> "Progress":
         """Returns this progress as it goes on after it was parked: every account may be tried again."""
         state = self.hop(self.current)
-        fresh = replace(state, held=None, account=0, troubled=frozenset(), spent=state.attempts, resumed=True)
+        fresh = replace(state, held=None, account=0, troubled=frozenset(), shut=frozenset())
+        fresh = replace(fresh, spent=state.attempts, resumed=True)
         return self.with_hop(self.current, fresh)
 
     def follow_up(self, index: int, number: int, delivered: Delivered) -> "Progress":
@@ -110,12 +116,14 @@ class Progress:
         state = replace(self.hop(index), account=account, resumed=False)
         if delivered.reason in ACCOUNT_TROUBLE:
             since = state.trouble_since or delivered.at
-            state = replace(state, troubled=state.troubled | {account}, trouble_since=since)
+            shut = state.shut if delivered.outcome is Outcome.NOT_SENT else state.shut | {account}
+            state = replace(state, troubled=state.troubled | {account}, shut=shut, trouble_since=since)
         if delivered.outcome is Outcome.HELD:
             is_busy = delivered.reason is Reason.ACCOUNT_BUSY
             reserved = state.reserved_for if is_busy else delivered.reserved_for
             crowded = state.crowded + 1 if is_busy else 0
             return self.with_hop(index, replace(state, held=delivered, reserved_for=reserved, crowded=crowded))
+        is_doubt = delivered.outcome is Outcome.UNKNOWN
         changed = replace(
             state,
             attempts=number,
@@ -124,7 +132,8 @@ class Progress:
             reserved_for=None,
             crowded=0,
             status=advance(state.status, delivered.status),
-            doubtful=state.doubtful or delivered.outcome is Outcome.UNKNOWN,
+            doubtful=state.doubtful or is_doubt,
+            doubts=state.doubts + is_doubt,
         )
         return self.with_hop(index, changed)
 

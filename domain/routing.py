@@ -46,6 +46,8 @@ def _stopped(progress: Progress, now: datetime, expires_at: datetime | None) -> 
 
 def _forward(plan: Plan, progress: Progress, hop: Hop, now: datetime) -> Step:
     """Returns the step of a hop whose message nobody took yet."""
+    if any(progress.hop(former.index).status.reaches(former.success) for former in plan.hops[: hop.index]):
+        return Finish(status=_best(progress))  # an earlier channel arrived after all, before this one was used
     state = progress.hop(progress.current)
     if state.held is not None:
         return _after_hold(plan, progress, hop, state.held, now)
@@ -106,6 +108,13 @@ def _by_account(hop: Hop, account: int) -> Hop:
     return replace(hop, provider=alternate.provider, account_id=alternate.account_id)
 
 
+def _usable(hop: Hop, state: HopProgress) -> int | None:
+    """Returns the account whose turn it is among those that had passing trouble only."""
+    count = len(hop.alternates) + 1
+    turns = ((state.account + step) % count for step in range(1, count + 1))
+    return next((place for place in turns if place not in state.shut), None)
+
+
 def _untroubled(hop: Hop, state: HopProgress) -> int | None:
     """Returns the next account that had no trouble yet."""
     others = (place for place in range(len(hop.alternates) + 1) if place != state.account)
@@ -129,6 +138,11 @@ def _in_trouble(plan: Plan, progress: Progress, hop: Hop, reason: Reason, now: d
     account = _untroubled(hop, state)
     if account is not None:
         return _send(plan, hop, state, account=account)
+    other = _usable(hop, state)
+    if other is not None and state.last is not None and state.attempts - state.spent < hop.max_attempts:
+        return _retry(plan, hop, state, state.last, now, account=other)
+    if reason is Reason.UNAVAILABLE:
+        reason = Reason.PROVIDER_UNAVAILABLE
     if hop.index + 1 == len(plan.hops):
         return Park(reason=reason, hop=hop)
     if reason not in _PASSES:
@@ -217,16 +231,18 @@ def _after_stop(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: 
 def _after_not_sent(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:
     state = progress.hop(progress.current)
     made = state.attempts - state.spent
+    if last.reason in ACCOUNT_TROUBLE:
+        return _in_trouble(plan, progress, hop, last.reason, now)
     if made >= hop.max_attempts:
         return _give_up(plan, progress, Reason.ATTEMPTS_EXHAUSTED)
-    other = _untroubled(hop, state) if last.reason in ACCOUNT_TROUBLE else None
-    if other is not None:
-        return _send(plan, hop, state, account=other)
-    due = last.at + backoff(last.message_id or "", made, last.retry_after)
+    return _retry(plan, hop, state, last, now, account=state.account)
+
+
+def _retry(plan: Plan, hop: Hop, state: HopProgress, last: Delivered, now: datetime, *, account: int) -> Step:
+    due = last.at + backoff(last.message_id or "", max(state.attempts - state.spent, 1), last.retry_after)
     if now < due:
         return Wait(until=due, reason=Reason.RETRY_LATER, hop=hop)
-    turn = (state.account + 1) % (len(hop.alternates) + 1) if last.reason in ACCOUNT_TROUBLE else None
-    return _send(plan, hop, state, account=turn)
+    return _send(plan, hop, state, account=account)
 
 
 def _after_unknown(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: datetime) -> Step:

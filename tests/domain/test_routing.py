@@ -116,7 +116,7 @@ LATE = ended(Outcome.ACCEPTED, ago=31)
         ),
         pytest.param(
             ONE,
-            after(NOT_SENT, attempts=8),
+            after(ended(Outcome.NOT_SENT, reason=Reason.THROTTLED), attempts=8),
             Finish(status=Status.FAILED, reason=Reason.ATTEMPTS_EXHAUSTED),
             id="attempts exhausted",
         ),

@@ -173,6 +173,42 @@ def test_accounts_take_turns_when_all_were_not_reached() -> None:
     assert decide(TWO_ACCOUNTS, both, due) == Send(hop=PAIR, number=3, account=0)
 
 
+def test_a_provider_that_was_never_reached_parks_instead_of_failing() -> None:
+    tired = Progress().with_hop(0, HopProgress(attempts=8, last=AWAY))
+    assert decide(ONE, tired, NOW) == Park(reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST)
+
+
+def test_an_account_with_a_passing_trouble_is_tried_again_while_the_other_is_shut() -> None:
+    blip = after(OUTAGE).after(0, 1, 1, AWAY)
+    due = NOW + backoff("", 1, None)
+    assert decide(TWO_ACCOUNTS, blip, NOW) == Wait(until=due, reason=Reason.RETRY_LATER, hop=PAIR)
+    assert decide(TWO_ACCOUNTS, blip, due) == Send(hop=SECOND, number=2, account=1)
+    shut_too = blip.after(0, 2, 1, OUTAGE)
+    assert decide(TWO_ACCOUNTS, shut_too, due) == Park(reason=Reason.PROVIDER_UNAVAILABLE, hop=PAIR)
+
+
+def test_a_blip_then_a_hold_gives_the_other_account_its_retry() -> None:
+    held = after(AWAY).after(0, 2, 1, OUTAGE)
+    due = NOW + backoff("", 1, None)
+    assert decide(TWO_ACCOUNTS, held, due) == Send(hop=PAIR, number=2, account=0)
+
+
+def test_an_earlier_channel_that_arrives_spares_the_next_one() -> None:
+    accepted = replace(told(Outcome.ACCEPTED), status=Status.ACCEPTED)
+    waiting = replace(after(accepted), current=1).after(1, 1, 0, OUTAGE)
+    plan = Plan(hops=(replace(FIRST, success=Status.DELIVERED, within=1.0), EMAIL))
+    assert isinstance(decide(plan, waiting, NOW), Park)
+    assert decide(plan, waiting.heard(0, Status.READ), NOW) == Finish(status=Status.READ)
+
+
+def test_settling_one_of_two_doubts_leaves_the_other() -> None:
+    doubt = replace(told(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN), status=Status.UNKNOWN)
+    plan = Plan(hops=(FIRST,), on_unknown=OnUnknown.PREFER_DUPLICATE)
+    settled = after(doubt, doubt).settled(0, 2)
+    assert settled.hop(0).status is Status.UNKNOWN
+    assert decide(plan, settled, LATER) == Send(hop=FIRST, number=3, possible_duplicate=True)
+
+
 def test_attempts_before_a_resumption_do_not_count() -> None:
     tired = Progress().with_hop(0, HopProgress(attempts=8, last=UNSENT))
     assert decide(ONE, tired, NOW) == Finish(status=Status.FAILED, reason=Reason.ATTEMPTS_EXHAUSTED)
