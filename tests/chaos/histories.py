@@ -41,7 +41,8 @@ def of(row: NotificationRow, attempts: Sequence[AttemptRow]) -> Iterator[History
     hops = sorted({attempt.hop for attempt in main})
     for hop in hops:
         made = sorted((one for one in main if one.hop == hop), key=lambda one: one.number)
-        if [one.number for one in made] != list(range(1, len(made) + 1)) or made[-1].state == "sending":
+        open_ones = any(one.state == "sending" for one in made)  # what is left so is unexplained, not impossible
+        if open_ones or [one.number for one in made] != list(range(1, len(made) + 1)):
             continue
         cut_short = row.expires_at is not None or row.cancel_requested
         alone = len(hops) == 1 and row.ended and not cut_short and row.status not in _BY_OTHERS
