@@ -23,6 +23,7 @@ from activities.housekeeping import Housekeeping
 from activities.ledger import Ledger
 from activities.open_operations import OpenOperations
 from activities.operations import Operations
+from activities.orphans import Orphans
 from activities.outages import Outages
 from activities.owners import Owners
 from activities.parking import Parking
@@ -108,6 +109,7 @@ def _of_the_database(database: Database) -> list[Callable[..., Any]]:
         parking.unpark,
         many.step,
         many.resume_capped,
+        Orphans(database).resume,
     ]
 
 

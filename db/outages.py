@@ -92,7 +92,7 @@ async def release(
         wanted &= columns.parked_at >= parked_after
     groups = select(columns.parked_cause, columns.parked_account_id).where(wanted).distinct()
     found = (await connection.execute(groups.order_by(*groups.selected_columns))).all()
-    rate = await _rate(connection, tenant_id, stored.account_id)
+    rate = await rate_of(connection, tenant_id, stored.account_id)
     for cause, account_id in found:
         meant = ParkedFilter(cause=Reason(cause), account_id=account_id, template=name, parked_after=parked_after)
         await operations.create(connection, tenant_id, _resumption(meant, rate, reason))
@@ -110,7 +110,7 @@ async def release_to(connection: AsyncConnection, tenant_id: UUID, account_id: U
     of = case((suspended, null()), else_=columns.parked_account_id)
     groups = select(columns.parked_cause, of).where(wanted).distinct()
     found = sorted((await connection.execute(groups)).all(), key=str)
-    rate = await _rate(connection, tenant_id, account_id)
+    rate = await rate_of(connection, tenant_id, account_id)
     for cause, parked_account_id in found:
         meant = ParkedFilter(cause=Reason(cause), account_id=parked_account_id)
         new = replace(_resumption(meant, rate, "an account of the channel became active"), actor=actor)
@@ -150,7 +150,8 @@ async def _was_released(connection: AsyncConnection, tenant_id: UUID, reason: st
     return (await connection.execute(query.limit(1))).first() is not None
 
 
-async def _rate(connection: AsyncConnection, tenant_id: UUID, account_id: UUID) -> int:
+async def rate_of(connection: AsyncConnection, tenant_id: UUID, account_id: UUID) -> int:
+    """Returns how many parked notifications an account takes back in a second."""
     query = select(account.c.limits).where(account.c.tenant_id == tenant_id, account.c.id == account_id)
     limits = await connection.scalar(query) or {}
     return max(1, min(int(limits.get("rate") or DEFAULT_RATE), MOST_PER_SECOND))

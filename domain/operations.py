@@ -16,8 +16,14 @@ DEFAULT_RATE = 50
 _TOLERATED = 0.02
 
 
-BY_ITSELF = frozenset({"circuit", "day"})
-"""Who creates operations without being a person: a circuit that closed, a new day. Those of people go first."""
+BY_ITSELF = frozenset({"circuit", "day", "housekeeping"})
+"""Who creates operations without being a person: a circuit that closed, a new day, a look at what was left behind.
+
+Those of people go first.
+"""
+
+REPLACED = "replaced: "
+"""How the reason begins of an operation that ended because another one does all that it would have done."""
 
 
 class OperationKind(StrEnum):

@@ -20,6 +20,7 @@ STEPS = (
     Step(name="housekeeping.receipts"),
     Step(name="housekeeping.ledger", seconds=60.0),
     Step(name="parking.resume_capped"),
+    Step(name="parking.resume_orphans"),
     Step(name="health.measure"),
     Step(name="housekeeping.expire"),
 )
