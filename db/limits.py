@@ -80,21 +80,9 @@ WHERE rate_bucket.tenant_id = :tenant AND rate_bucket.key = asked.key
 
 _DEFER = text("""
 INSERT INTO rate_bucket (tenant_id, key, next_at, not_before) VALUES (:tenant, :key, :until, :until)
-ON CONFLICT (tenant_id, key) DO UPDATE SET not_before = greatest(rate_bucket.not_before, excluded.not_before)
-""")
-
-# An hour is the furthest that slots are given ahead; the counts of a month are kept for those who look back.
-_FORGET = text("""
-WITH idle AS (
-    DELETE FROM rate_bucket
-    WHERE next_at < CAST(:now AS timestamptz) - interval '2 hours'
-      AND (not_before IS NULL OR not_before < CAST(:now AS timestamptz) - interval '2 hours')
-      AND (ahead = '[]'::jsonb OR next_at < CAST(:now AS timestamptz) - interval '1 day')
-    RETURNING 1
-), old AS (
-    DELETE FROM day_count WHERE day < CAST(CAST(:now AS timestamptz) AT TIME ZONE 'UTC' AS date) - 31 RETURNING 1
-)
-SELECT (SELECT count(*) FROM idle) + (SELECT count(*) FROM old)
+ON CONFLICT (tenant_id, key) DO UPDATE
+SET not_before = greatest(rate_bucket.not_before, excluded.not_before),
+    next_at = greatest(rate_bucket.next_at, excluded.next_at)
 """)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -181,11 +169,6 @@ async def used(connection: AsyncConnection, tenant_id: UUID, day: date) -> dict[
     """Returns how many slots of a day were given under each cap."""
     query = select(day_count.c.key, day_count.c.used).where(day_count.c.tenant_id == tenant_id, day_count.c.day == day)
     return {row.key: row.used for row in await connection.execute(query)}
-
-
-async def forget(connection: AsyncConnection, *, now: datetime) -> int:
-    """Removes buckets that rest and counts of past months, in a transaction of the system; returns how many."""
-    return int((await connection.execute(_FORGET, {"now": now})).scalar_one())
 
 
 async def _lock(connection: AsyncConnection, tenant_id: UUID, asked: Sequence[Asked], now: datetime) -> _Ledger:

@@ -119,17 +119,20 @@ def take(bucket: Bucket, state: State, at: int, now: int, step: int) -> State:
 
 
 def settled(bucket: Bucket, state: State, now: int) -> State:
-    """Returns the bucket at `now`: the front has moved over the slots that nobody can overtake any more."""
+    """Returns the bucket at `now`: the front has moved over the slots that nobody can overtake any more.
+
+    It is never in the past, so that a bucket whose front is an hour old holds nothing and can be thrown away.
+    """
     interval, tolerance = interval_of(bucket), tolerance_of(bucket)
     if all(run.first > max(now, state.front - tolerance) for run in state.runs):
-        return state
+        return replace(state, front=max(state.front, now))
     start = now - _WINDOWS * (tolerance + interval)
     front = _front_at(bucket, state, start)
     for slot in _slots(state.runs, start):
         if slot > max(now, front - tolerance):
-            return State(front=front, runs=_from(state.runs, slot))
+            return State(front=max(front, now), runs=_from(state.runs, slot))
         front = max(front, slot) + interval
-    return State(front=front)
+    return State(front=max(front, now))
 
 
 def emptied(bucket: Bucket, state: State, until: int) -> State:

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from db import limits
+from db import ageing, limits
 from db.care_tables import day_count, rate_bucket
 from db.limits import Asked, Slot
 from db.session import Database
@@ -225,14 +224,24 @@ async def test_pages_that_share_recipients_in_any_order_never_block_each_other_f
     assert all(slot.at for slots in pages for slot in slots)
 
 
-async def test_what_nobody_needs_any_more_is_forgotten(database: Database, tenant_id: UUID) -> None:
-    limit = Limits(buckets=(bucket("account/a", 1),), caps=(Cap(key="tenant", limit=5),))
-    later = NOW + timedelta(days=40)
-    await one(database, tenant_id, limit)
-    waiting = replace(limit.buckets[0], key="account/b")
-    await reserve(database, tenant_id, *((str(n), Limits(buckets=(waiting,))) for n in range(3)), now=later)
-    async with database.system() as connection:
-        assert await limits.forget(connection, now=later) == 2
+async def test_housekeeping_throws_no_bucket_away_that_still_holds_something(
+    database: Database, tenant_id: UUID
+) -> None:
+    now = datetime.now(UTC)
+    account, long_ago = bucket("account/a", 1), now - timedelta(hours=5)
+    await one(database, tenant_id, Limits(buckets=(account,)), long_ago)
+    slow = pair("x", 1800)
+    waits = await reserve(
+        database, tenant_id, ("a", Limits(buckets=(slow,))), ("b", Limits(buckets=(slow, account))), now=now
+    )
+    assert seconds(waits, now) == [0, 1800]
+    await one(database, tenant_id, Limits(buckets=(bucket("account/old", 1),)), long_ago)
+    await one(database, tenant_id, Limits(buckets=(bucket("account/closed", 1),)), long_ago)
     async with database.tenant(tenant_id) as connection:
-        assert (await connection.execute(select(rate_bucket.c.key))).scalars().all() == ["account/b"]
-        assert (await connection.execute(select(day_count.c.key))).all() == []
+        await limits.defer(connection, tenant_id, "account/closed", now + 60 * SECOND)
+    async with database.system() as connection:
+        [rule] = [rule for rule in ageing.RULES if rule.table == "rate_bucket"]
+        assert await ageing.remove(connection, rule, limit=100) == 1
+    async with database.tenant(tenant_id) as connection:
+        left = set((await connection.execute(select(rate_bucket.c.key))).scalars())
+    assert left == {"account/a", "account/closed", "pair/x"}
