@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import circuits, limits
+from db import circuits, limits, quiet
 from db.delivery import Work
 from db.limits import Asked, Slot
-from domain.circuits import Admission, Circuit, account_subject, admit, template_subject
+from domain.circuits import Admission, Circuit, account_subject, admit, strictest, template_subject
 from domain.limits import Defaults, Limits, is_usable, limits_for
 from domain.notifications import Delivered, DeliveryOrder, Outcome
 from domain.reasons import Reason
@@ -37,35 +37,40 @@ def busy() -> Delivered:
     return held(Reason.ACCOUNT_BUSY, now, now + _BUSY * random.uniform(1, 3))  # noqa: S311 - a spread, not a secret
 
 
-async def by_circuits(
+async def judge(
     connection: AsyncConnection,
     tenant_id: UUID,
     orders: Sequence[DeliveryOrder],
     work: Mapping[str, Work],
+    usual: Mapping[str, Defaults],
     now: datetime,
 ) -> tuple[dict[str, Delivered], Collection[str]]:
-    """Returns what circuits hold back, by notification, and the subjects whose next success is news."""
+    """Returns who must wait, by notification, and the subjects whose next success is news.
+
+    The permit of a probe comes last: who waits for a turn must not keep it from others.
+    """
     subjects = {order.notification_id: subjects_of(order, work[order.notification_id]) for order in orders}
     known = await circuits.read(connection, tenant_id, {one for pair in subjects.values() for one in pair})
-    found: dict[str, Delivered] = {}
-    for order in orders:
-        for subject in subjects[order.notification_id]:
-            circuit = known.get(subject)
-            if circuit is None or await _passes(connection, tenant_id, subject, circuit, now):
-                continue
-            found[order.notification_id] = held(circuit.cause or Reason.PROVIDER_UNAVAILABLE, now)
-            break
-    return found, {subject for subject, circuit in known.items() if not circuit.is_pristine}
+    waiting = {name: answer for name, pair in subjects.items() if (answer := _shut(pair, known, now)) is not None}
+    free = [order for order in orders if order.notification_id not in waiting]
+    waiting |= await _by_limits(connection, tenant_id, free, work, usual, now)
+    for order in free:
+        name = order.notification_id
+        probed = [subject for subject in subjects[name] if _asks_for_permit(known.get(subject), now)]
+        for subject in probed if name not in waiting else ():
+            if not await circuits.take_probe(connection, tenant_id, subject, now):
+                waiting[name] = held(known[subject].cause or Reason.PROVIDER_UNAVAILABLE, now)
+                break
+    return waiting, {subject for subject, circuit in known.items() if not circuit.is_pristine}
 
 
-async def _passes(connection: AsyncConnection, tenant_id: UUID, subject: str, circuit: Circuit, now: datetime) -> bool:
-    match admit(circuit, now):
-        case Admission.GO:
-            return True
-        case Admission.PROBE:
-            return await circuits.take_probe(connection, tenant_id, subject, now)
-        case Admission.HOLD:
-            return False
+def _shut(subjects: Sequence[str], known: Mapping[str, Circuit], now: datetime) -> Delivered | None:
+    circuit = strictest((known.get(subject) for subject in subjects), now)
+    return None if circuit is None else held(circuit.cause or Reason.PROVIDER_UNAVAILABLE, now)
+
+
+def _asks_for_permit(circuit: Circuit | None, now: datetime) -> bool:
+    return circuit is not None and admit(circuit, now) is Admission.PROBE
 
 
 def subjects_of(order: DeliveryOrder, work: Work) -> tuple[str, str]:
@@ -74,7 +79,7 @@ def subjects_of(order: DeliveryOrder, work: Work) -> tuple[str, str]:
     return account_subject(account_id), template_subject(account_id, work.template_version_id, order.hop.locale)
 
 
-async def by_limits(
+async def _by_limits(
     connection: AsyncConnection,
     tenant_id: UUID,
     orders: Sequence[DeliveryOrder],
@@ -83,14 +88,38 @@ async def by_limits(
     now: datetime,
 ) -> dict[str, Delivered]:
     """Returns who has to wait for a turn, by notification; a turn that came already is used without asking again."""
+    bound = {order.notification_id: _limits(order, work[order.notification_id], usual) for order in orders}
+    usable = {order.notification_id for order in orders if is_usable(order.reserved_for, now)}
+    waiting = await _by_silence(connection, tenant_id, {name: bound[name] for name in usable}, now)
     asked = [
-        Asked(name=order.notification_id, limits=_limits(order, work[order.notification_id], usual))
+        Asked(name=order.notification_id, limits=_counted_once(bound[order.notification_id], order, now))
         for order in orders
-        if not is_usable(order.reserved_for, now)
+        if order.notification_id not in usable
     ]
     slots = await limits.reserve(connection, tenant_id, asked, now)
-    waiting = {name: _turn(slot, now) for name, slot in slots.items()}
-    return {name: answer for name, answer in waiting.items() if answer is not None}
+    turns = {name: _turn(slot, now) for name, slot in slots.items()}
+    return waiting | {name: answer for name, answer in turns.items() if answer is not None}
+
+
+async def _by_silence(
+    connection: AsyncConnection, tenant_id: UUID, bound: Mapping[str, Limits], now: datetime
+) -> dict[str, Delivered]:
+    """Returns whose turn came while the provider wants to be left alone."""
+    keys = {bucket.key for one in bound.values() for bucket in one.buckets}
+    closed = await quiet.closed(connection, tenant_id, keys, now)
+    found = {name: [bucket for bucket in one.buckets if bucket.key in closed] for name, one in bound.items()}
+    return {
+        name: held(buckets[0].reason, now, max(closed[bucket.key] for bucket in buckets))
+        for name, buckets in found.items()
+        if buckets
+    }
+
+
+def _counted_once(bound: Limits, order: DeliveryOrder, now: datetime) -> Limits:
+    """Returns the limits without the caps where a turn that was missed has used up one of today already."""
+    if order.reserved_for is None or order.reserved_for.date() != now.date():
+        return bound
+    return replace(bound, caps=())
 
 
 def _limits(order: DeliveryOrder, work: Work, usual: Mapping[str, Defaults]) -> Limits:

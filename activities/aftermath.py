@@ -49,10 +49,10 @@ def of(
 
 
 async def write(connection: AsyncConnection, tenant_id: UUID, aftermath: Aftermath) -> None:
-    """Writes an aftermath; what it locks comes after the notification in the order of locks."""
-    await circuits.note(connection, tenant_id, aftermath.news)
+    """Writes an aftermath; locks are taken as claims take them: notification, limits, circuits."""
     if aftermath.closed_until is not None:
         await limits.defer(connection, tenant_id, *aftermath.closed_until)
+    await circuits.note(connection, tenant_id, aftermath.news)
 
 
 def _closed_until(

@@ -25,7 +25,7 @@ from crashpoints import crash_here
 from db import decisions, delivery, holds, records
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
-from domain.errors import DeliveryError, NotSent, Unavailable, Uncertain
+from domain.errors import DeliveryError, Misconfigured, NotSent, Unavailable, Uncertain
 from domain.limits import Defaults
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
 from domain.reasons import Reason
@@ -112,10 +112,8 @@ class Delivery:
             reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}
             not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
             free = [order for order in orders if order.notification_id not in not_now]
-            held, noteworthy = await admission.by_circuits(connection, tenant_id, free, work, now)
+            held, noteworthy = await admission.judge(connection, tenant_id, free, work, self._usual_limits, now)
             not_now |= held
-            free = [order for order in free if order.notification_id not in held]
-            not_now |= await admission.by_limits(connection, tenant_id, free, work, self._usual_limits, now)
             claimed = await delivery.claim(connection, tenant_id, claims, work, not_now.keys())
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
             await holds.note(connection, tenant_id, not_now)
@@ -149,8 +147,9 @@ class Delivery:
             crash_here("after_accept_before_record")
             record = outcomes.accepted_record(order, claim, accepted, follows=composed.follows)
         after = aftermath.NOTHING
-        if composed is not None:  # what failed before says nothing about the provider
+        if composed is not None:
             record = replace(record, snapshot_hash=composed.snapshot_hash)
+        if composed is not None or isinstance(error, Misconfigured):  # what else fails before says nothing about it
             after = aftermath.of(record, error, order, work, noteworthy)
         log.info(
             "attempt.ended",

@@ -35,3 +35,7 @@ class Notes:
         """Returns what was noted since the last time."""
         taken, self._decisions = tuple(self._decisions), []
         return taken
+
+    def put_back(self, taken: tuple[Decision, ...]) -> None:
+        """Keeps decisions for the next order, because this one wrote nothing down."""
+        self._decisions = [*taken, *self._decisions]

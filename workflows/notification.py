@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         DeliveryOrder,
         Ending,
         NotificationInput,
+        Outcome,
         ParkOrder,
         Plan,
     )
@@ -33,6 +34,7 @@ STATUS = SearchAttributeKey.for_keyword("CarillonStatus")
 
 # What a message's receipts can end; the other waits are for a turn.
 _AWAITED = frozenset({Reason.NOT_CONFIRMED_IN_TIME, Reason.OUTCOME_UNKNOWN})
+_UNTRIED = frozenset({Outcome.HELD, Outcome.STOPPED})
 
 
 @workflow.defn(name="notification")
@@ -136,6 +138,8 @@ class NotificationWorkflow:
         index = step.hop.index
         if step.part == 1:
             self._progress = self._progress.follow_up(index, step.number, delivered)
+            if delivered.reason is not None and delivered.until is None and delivered.outcome in _UNTRIED:
+                self._notes.add("skipped", delivered.reason, hop=index, channel=step.hop.channel.value)
         else:
             self._progress = self._progress.after(index, step.number, step.account, delivered)
         self._closed = delivered.closed
@@ -150,7 +154,7 @@ class NotificationWorkflow:
             possible_duplicate=step.possible_duplicate,
             closes=step.closes,
             reserved_for=step.reserved_for,
-            decisions=self._notes.take(),
+            decisions=(taken := self._notes.take()),
         )
         results = await workflow.execute_local_activity_method(
             Delivery.deliver,
@@ -159,6 +163,8 @@ class NotificationWorkflow:
             retry_policy=PATIENT,
             summary=f"{step.hop.channel.value} by {step.hop.provider}, attempt {step.number}",
         )
+        if results[0].reason is Reason.ACCOUNT_BUSY:
+            self._notes.put_back(taken)
         return results[0]
 
     async def _record(self, record: AttemptRecord) -> Delivered:

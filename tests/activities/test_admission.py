@@ -143,3 +143,10 @@ async def test_an_account_that_is_not_active_is_the_accounts_trouble(bench: Benc
     stopped = await bench.deliver()
     assert (stopped.outcome, stopped.reason) == (Outcome.STOPPED, Reason.ACCOUNT_SUSPENDED)
     assert stopped.at <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+async def test_a_configuration_that_cannot_be_opened_is_the_accounts_trouble(bench: Bench) -> None:
+    async with bench.database.tenant(bench.tenant_id) as connection:
+        await connection.execute(update(account).values(sealed_config=b"broken"))
+    assert (await bench.deliver()).reason is Reason.MISCONFIGURED
+    assert await state_of_circuit(bench) == ("open", "misconfigured")

@@ -13,7 +13,7 @@ from domain.errors import RecipientThrottled, Throttled
 from domain.limits import Defaults
 from domain.notifications import Outcome
 from domain.reasons import Reason
-from tests.activities.test_admission import deliver_another
+from tests.activities.test_admission import BAD_LOGIN, deliver_another, let_the_probe_come, state_of_circuit
 from tests.activities.test_delivery import OK, Bench, bench
 
 __all__ = ["bench"]
@@ -105,3 +105,37 @@ async def test_a_throttled_recipient_holds_up_nobody_else(bench: Bench) -> None:
     await deliver_another(bench)
     assert (await deliver_another(bench)).reason is Reason.RECIPIENT_RATE_LIMITED
     assert (await bench.deliver()).outcome is Outcome.ACCEPTED
+
+
+async def test_a_turn_that_was_reserved_waits_while_the_provider_wants_silence(bench: Bench) -> None:
+    await limit(bench, rate=1000, burst=1000)
+    bench.transport.script = [Throttled("slow down", retry_after=300)]
+    await deliver_another(bench)
+    held = await bench.deliver(reserved_for=datetime.now(UTC))
+    assert (held.outcome, held.reason, held.reserved_for) == (Outcome.HELD, Reason.RATE_LIMITED, None)
+    assert len(bench.transport.requests) == 1
+
+
+async def test_a_missed_turn_counts_once_against_the_cap_of_the_day(bench: Bench) -> None:
+    await limit(bench, per_day=1)
+    bench.transport.script = [OK]
+    await deliver_another(bench)
+    missed = datetime.now(UTC) - timedelta(seconds=30)
+    if missed.date() != datetime.now(UTC).date():  # within half a minute after midnight the turn was of another day
+        missed = datetime.now(UTC) + timedelta(seconds=30)
+    bench.transport.script = [OK]
+    assert (await bench.deliver(reserved_for=missed)).outcome is Outcome.ACCEPTED
+
+
+async def test_who_waits_for_a_turn_leaves_the_probe_to_others(bench: Bench) -> None:
+    bench.transport.script = [BAD_LOGIN]
+    await bench.deliver()
+    await let_the_probe_come(bench)
+    await limit(bench, pair_seconds=600, pair_burst=1)
+    bench.transport.script = [OK]
+    assert (await deliver_another(bench)).outcome is Outcome.ACCEPTED
+    bench.transport.script = [BAD_LOGIN, OK]
+    await bench.deliver(number=2)
+    await let_the_probe_come(bench)
+    assert (await deliver_another(bench)).reason is Reason.RECIPIENT_RATE_LIMITED
+    assert await state_of_circuit(bench) == ("open", "misconfigured")
