@@ -24,6 +24,8 @@ ACTOR = "circuit"
 
 OF_ACCOUNTS = (Reason.PROVIDER_UNAVAILABLE, Reason.UNAVAILABLE, Reason.MISCONFIGURED)
 OF_TEMPLATES = (Reason.TEMPLATE_UNAVAILABLE,)
+OF_OTHERS = (Reason.ACCOUNT_SUSPENDED, Reason.DAILY_CAP)
+"""What keeps a message at the account that it tried last, after this one held it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,9 @@ async def next_parked(
     One that is parked at another account of the channel may go through this one as well.
     """
     version = template_of(stored.subject)
-    wanted = _kept(tenant_id, stored.account_id, OF_ACCOUNTS if version is None else OF_TEMPLATES)
+    own_causes = OF_ACCOUNTS if version is None else OF_TEMPLATES
+    wanted = _kept(tenant_id, stored.account_id, (*own_causes, *OF_OTHERS))
+    wanted &= notification.c.parked_cause.in_([*own_causes]) | (notification.c.parked_account_id != stored.account_id)
     if version is not None:
         wanted &= notification.c.template_version_id == version
     query = select(notification.c.id).where(wanted).order_by(notification.c.id).limit(1)
@@ -82,7 +86,7 @@ async def release(
         return 0
     columns, version = notification.c, template_of(stored.subject)
     name = await _template_name(connection, tenant_id, version) if version is not None else None
-    wanted = _kept(tenant_id, stored.account_id, (*OF_ACCOUNTS, *OF_TEMPLATES))
+    wanted = _kept(tenant_id, stored.account_id, (*OF_ACCOUNTS, *OF_TEMPLATES, *OF_OTHERS))
     # A template's trouble is not over with its account's, nor the other way round.
     own_causes = OF_ACCOUNTS if version is None else OF_TEMPLATES
     wanted &= columns.parked_cause.in_([*own_causes]) | (columns.parked_account_id != stored.account_id)

@@ -179,6 +179,19 @@ async def test_what_is_parked_at_another_account_of_the_channel_can_be_the_probe
     assert await ground.resumed() == [found]
 
 
+@pytest.mark.parametrize("cause", [Reason.ACCOUNT_SUSPENDED, Reason.DAILY_CAP])
+async def test_what_went_on_to_another_account_and_is_kept_there_comes_back(ground: Ground, cause: Reason) -> None:
+    other = await ground.another_account()
+    await ground.parked(cause)
+    found = await ground.parked(cause, parked_account_id=other)
+    await ground.probe(DUE)
+    assert await ground.resumed() == [found]
+    await ground.note(None, at=DUE)
+    assert await ground.release() == 1
+    [(_, wanted, _, _)] = await ground.operations()
+    assert wanted == {"cause": cause.value, "account_id": str(other)}
+
+
 async def test_only_the_template_s_own_version_probes_a_template(ground: Ground) -> None:
     other = await make_version(ground.database, ground.tenant_id, name="other")
     await ground.note(Reason.TEMPLATE_UNAVAILABLE, subject=template_subject(ground.account_id, ground.version_id, "en"))
