@@ -14,6 +14,7 @@ _ORDINARY_SHARE = 0.5
 _BULK_SHARE = 0.06
 _FIRST_STRIKE = 2.0
 _LEAST_GAP, _WIDEST_GAP = 1.5, 4.5
+_LEFT_ALONE = 0.3
 _LOADED = 0.85
 """The part of a campaign in which messages are sent; the rest belongs to what is under way."""
 
@@ -59,7 +60,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """One fault at one instant: which, for how long, whom (by place, around the end of the list), at which point."""
+    """One fault at one instant: which, for how long, whom (by place, around the end of the list).
+
+    `crash_point` is where a part that was killed dies once more, after the supervisor started it again.
+    """
 
     at: float
     name: str
@@ -179,7 +183,7 @@ def _strikes(plan: Plan) -> Iterator[Strike]:
                 name=name,
                 seconds=round(dice.uniform(1.5, 6), 3),
                 target=dice.randrange(1000),
-                crash_point=_crash_point(dice) if name == "crash-point" else "",
+                crash_point=_crash_point(dice, name) if "crash-point" in names else "",
             )
             at += dice.uniform(_LEAST_GAP, _WIDEST_GAP)
 
@@ -191,5 +195,15 @@ def _round(dice: random.Random, names: Sequence[str]) -> list[str]:
     return found
 
 
-def _crash_point(dice: random.Random) -> str:
-    return f"{dice.choice(sorted(crashpoints.NAMES))}:{dice.randint(1, 4)}"
+def _crash_point(dice: random.Random, strike: str) -> str:
+    """Returns the point at which the part that is struck is to die again once it is back, mostly after a kill."""
+    everywhere = sorted(crashpoints.NAMES)
+    points = {
+        "crash-point": everywhere,
+        "kill-api": [name for name in everywhere if name.endswith(API_POINTS)],
+        "kill-worker": [name for name in everywhere if not name.endswith(API_POINTS)],
+        "kill-everything": everywhere,
+    }.get(strike)
+    if points is None or (strike != "crash-point" and dice.random() < _LEFT_ALONE):
+        return ""
+    return f"{dice.choice(points)}:{dice.randint(1, 4)}"

@@ -72,7 +72,8 @@ class Striker:
         return parts.get(whom) or workers[strike.target % len(workers)]
 
     async def _kill(self, strike: Strike) -> bool:
-        return self._installation.kill(self._part(strike))
+        part = self._part(strike)
+        return self._installation.arm(part, strike.crash_point) if strike.crash_point else self._installation.kill(part)
 
     async def _pause(self, strike: Strike) -> bool:
         part = self._part(strike)
@@ -83,16 +84,21 @@ class Striker:
         return True
 
     async def _arm(self, strike: Strike) -> bool:
+        return self._installation.arm(self._passing(strike), strike.crash_point)
+
+    def _passing(self, strike: Strike) -> str:
+        """Returns the part that comes by the crash point."""
         workers = self._installation.workers
-        part = API if strike.in_api else workers[strike.target % len(workers)]
-        return self._installation.arm(part, strike.crash_point)
+        return API if strike.in_api else workers[strike.target % len(workers)]
 
     async def _kill_backend(self, strike: Strike) -> bool:
         return self._installation.kill_backend(strike.target)
 
-    async def _kill_everything(self, _: Strike) -> bool:
+    async def _kill_everything(self, strike: Strike) -> bool:
+        if strike.crash_point:
+            self._installation.arm(self._passing(strike), strike.crash_point)
         hits = [self._installation.kill(part) for part in (API, *self._installation.workers, POSTGRES, TEMPORAL)]
-        return all(hits)
+        return sum(hits) > 1
 
     async def _cut_after_commit(self, strike: Strike) -> bool:
         self._installation.proxy.cut_after_commit(_COMMITS)
