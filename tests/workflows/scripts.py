@@ -62,6 +62,7 @@ class Script:
     unparked: list[Decision] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     ended: bool = False
+    told: list[Delivered] = field(default_factory=list)
 
     @activity.defn(name="resolution.resolve")
     async def resolve(self, page: ResolutionPage) -> list[Plan]:
@@ -73,7 +74,8 @@ class Script:
         answer = self.answers.pop(0)
         closed = answer.outcome is Outcome.ACCEPTED and page.orders[0].closes and not answer.follow_up
         closed = closed and answer.unrecorded is None
-        return [replace(answer, at=datetime.now(UTC), closed=closed)]
+        self.told.append(_told_now(answer, closed=closed))
+        return [self.told[-1]]
 
     @activity.defn(name="delivery.record")
     async def record(self, record: AttemptRecord) -> Delivered:
@@ -97,6 +99,13 @@ class Script:
     @activity.defn(name="parking.unpark")
     async def unpark(self, tenant_id: str, notification_id: str, decided: tuple[Decision, ...]) -> None:
         self.unparked += decided
+
+
+def _told_now(answer: Delivered, *, closed: bool) -> Delivered:
+    """Returns the answer as of this moment: what it promises is as far away as when it was written."""
+    now = datetime.now(UTC)
+    until = now + (answer.until - answer.at) if answer.until else None
+    return replace(answer, at=now, until=until, reserved_for=until if answer.reserved_for else None, closed=closed)
 
 
 @asynccontextmanager

@@ -18,7 +18,8 @@ ONE = Plan(hops=(WHATSAPP,))
 
 
 def limited(reason: Reason, *, seconds: float = 0.3) -> Delivered:
-    return replace(told(Outcome.HELD, Status.QUEUED, reason), until=datetime.now(UTC) + timedelta(seconds=seconds))
+    answer = told(Outcome.HELD, Status.QUEUED, reason)
+    return replace(answer, until=answer.at + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("cache", [100, 0], ids=["cached", "replayed at every task"])
@@ -117,11 +118,12 @@ async def test_another_account_takes_over_at_once(client: Client) -> None:
 async def test_a_limit_is_waited_for_with_the_reserved_instant(client: Client) -> None:
     turn = limited(Reason.RATE_LIMITED)
     turn = replace(turn, reserved_for=turn.until)
-    script = Script(ONE, [turn, limited(Reason.ACCOUNT_BUSY, seconds=2), ACCEPTED])
+    script = Script(ONE, [turn, limited(Reason.ACCOUNT_BUSY), ACCEPTED])
     async with running(client, script) as handle:
         assert await handle.result() == "accepted"
     assert [order.number for order in script.orders] == [1, 1, 1]
-    assert [order.reserved_for for order in script.orders] == [None, turn.until, turn.until]
+    reserved = script.told[0].until
+    assert [order.reserved_for for order in script.orders] == [None, reserved, reserved]
     # Where there was no place nothing was written: the next order brings it along again.
     said = [[note.reason for note in order.decisions] for order in script.orders]
     assert said == [[], [Reason.RATE_LIMITED], [Reason.RATE_LIMITED, Reason.ACCOUNT_BUSY]]
