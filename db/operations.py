@@ -15,14 +15,19 @@ from sqlalchemy import ARRAY, Text, bindparam, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import outbox, parked, parking
-from db.care_tables import operation
+from db.care_tables import circuit, operation
 from db.delivery_tables import notification
 from db.outbox import Signal
 from domain import keys
-from domain.operations import BY_ITSELF, OperationKind, OperationState, ParkedFilter, Stepped
+from domain.circuits import CircuitState
+from domain.operations import BY_ITSELF, REOPENED, REPLACED, OperationKind, OperationState, ParkedFilter, Stepped
 from domain.reasons import Reason
 
+CIRCUIT = "circuit"
+"""Who resumes, in the eyes of people: the circuit that closed. Its reason begins with the outage that is over."""
+
 _LANE = 1
+_UNFINISHED = operation.c.state.in_([state.value for state in OperationState if not state.is_over])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,9 @@ async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID)
     found = await _lock(connection, tenant_id, operation_id)
     if found is None:
         return Stepped(state=OperationState.STOPPED, done=0)
+    if not found.state.is_over and await _runs_into_trouble(connection, tenant_id, found):
+        await _end(connection, tenant_id, found, because=REOPENED)
+        return Stepped(state=OperationState.STOPPED, done=found.done)
     if found.state.is_over or await _gives_way(connection, tenant_id, found):
         return Stepped(state=found.state, done=found.done)
     candidates = await _candidates(connection, tenant_id, found)
@@ -151,13 +159,38 @@ async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID)
     return Stepped(state=state, done=done)
 
 
+async def replace(connection: AsyncConnection, tenant_id: UUID, meant: ParkedFilter, *, actor: str) -> None:
+    """Ends what somebody has under way with a filter, because another operation will do it."""
+    columns = operation.c
+    query = _SELECTED.where(columns.tenant_id == tenant_id, columns.actor == actor, _UNFINISHED)
+    query = query.where(columns.filter == meant.as_document()).order_by(columns.id).with_for_update()
+    for row in (await connection.execute(query)).mappings().all():
+        await _end(connection, tenant_id, _operation(row), because=REPLACED)
+
+
+async def _end(connection: AsyncConnection, tenant_id: UUID, found: Operation, *, because: str) -> None:
+    reason = f"{because}{found.reason}"
+    await _change(
+        connection, tenant_id, found, state=OperationState.STOPPED.value, reason=reason, finished_at=func.now()
+    )
+
+
+async def _runs_into_trouble(connection: AsyncConnection, tenant_id: UUID, found: Operation) -> bool:
+    """Tells whether the circuit whose closing an operation follows is open again; the next closing means all of it."""
+    if found.actor != CIRCUIT or found.reason is None:
+        return False
+    columns = circuit.c
+    query = select(columns.id).where(columns.tenant_id == tenant_id, columns.state != CircuitState.CLOSED.value)
+    open_ones = (await connection.execute(query)).scalars()
+    return any(found.reason.startswith(keys.outages_of(str(one))) for one in open_ones)
+
+
 async def _gives_way(connection: AsyncConnection, tenant_id: UUID, found: Operation) -> bool:
     """Tells whether a person's operation is under way: its rate and its choice count more than what goes by itself."""
     if found.actor not in BY_ITSELF:
         return False
     columns = operation.c
-    unfinished = columns.state.in_([state.value for state in OperationState if not state.is_over])
-    query = select(columns.id).where(columns.tenant_id == tenant_id, unfinished, columns.actor.not_in(BY_ITSELF))
+    query = select(columns.id).where(columns.tenant_id == tenant_id, _UNFINISHED, columns.actor.not_in(BY_ITSELF))
     return (await connection.execute(query.limit(1))).first() is not None
 
 

@@ -12,15 +12,12 @@ from db import operations, outbox
 from db.care_tables import operation
 from db.circuits import Stored
 from db.delivery_tables import notification
-from db.operations import NewOperation
+from db.operations import CIRCUIT, NewOperation
 from db.tables import account, template, template_version
 from domain import keys
 from domain.circuits import template_of
-from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, ParkedFilter
+from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, REOPENED, REPLACED, OperationKind, ParkedFilter
 from domain.reasons import Reason
-
-ACTOR = "circuit"
-"""Who resumes, in the eyes of people: the circuit that closed."""
 
 OF_ACCOUNTS = (Reason.PROVIDER_UNAVAILABLE, Reason.UNAVAILABLE, Reason.MISCONFIGURED)
 OF_TEMPLATES = (Reason.TEMPLATE_UNAVAILABLE,)
@@ -99,6 +96,8 @@ async def release(
     rate = await rate_of(connection, tenant_id, stored.account_id)
     for cause, account_id in found:
         meant = ParkedFilter(cause=Reason(cause), account_id=account_id, template=name, parked_after=parked_after)
+        # The new one means all that the former one has left, and what was parked since.
+        await operations.replace(connection, tenant_id, meant, actor=CIRCUIT)
         await operations.create(connection, tenant_id, _resumption(meant, rate, reason))
     return len(found)
 
@@ -145,12 +144,13 @@ async def _template_name(connection: AsyncConnection, tenant_id: UUID, version_i
 
 
 def _resumption(meant: ParkedFilter, rate: int, reason: str) -> NewOperation:
-    return NewOperation(kind=OperationKind.RESUME, filter=meant, rate=rate, actor=ACTOR, reason=reason)
+    return NewOperation(kind=OperationKind.RESUME, filter=meant, rate=rate, actor=CIRCUIT, reason=reason)
 
 
 async def _was_released(connection: AsyncConnection, tenant_id: UUID, reason: str) -> bool:
     columns = operation.c
-    query = select(columns.id).where(columns.tenant_id == tenant_id, columns.actor == ACTOR, columns.reason == reason)
+    query = select(columns.id).where(columns.tenant_id == tenant_id, columns.actor == CIRCUIT)
+    query = query.where(columns.reason.in_([reason, f"{REPLACED}{reason}", f"{REOPENED}{reason}"]))
     return (await connection.execute(query.limit(1))).first() is not None
 
 

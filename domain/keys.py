@@ -13,7 +13,12 @@ def notification_workflow(notification_id: str) -> str:
 
 def outage_workflow(circuit_id: str, episode: int) -> str:
     """Returns the workflow id that owns one opening of a circuit."""
-    return f"outage/{circuit_id}/{episode}"
+    return f"{outages_of(circuit_id)}{episode}"
+
+
+def outages_of(circuit_id: str) -> str:
+    """Returns how the workflow ids of all openings of a circuit begin."""
+    return f"outage/{circuit_id}/"
 
 
 def operation_workflow(operation_id: str) -> str:

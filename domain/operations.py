@@ -25,6 +25,9 @@ Those of people go first.
 REPLACED = "replaced: "
 """How the reason begins of an operation that ended because another one does all that it would have done."""
 
+REOPENED = "opened again: "
+"""How the reason begins of an operation that ended because the circuit that had closed opened again."""
+
 
 class OperationKind(StrEnum):
     """What is done to parked notifications."""

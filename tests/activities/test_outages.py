@@ -15,11 +15,12 @@ from sqlalchemy import select, update
 
 from activities.accounts import AccountProviders, config_place
 from activities.outages import Outages
-from db import circuits
+from db import circuits, operations
 from db.care_tables import circuit, operation
 from db.session import Database
 from db.tables import account, outbox
 from domain.circuits import PROBE_PERMIT, CircuitState, News, account_subject, template_subject
+from domain.operations import OperationState
 from domain.outages import ANSWER, GRACE, Look, OutageInput, ReleaseOrder
 from domain.reasons import Reason
 from sealing import KeyRing
@@ -72,9 +73,9 @@ class Ground:
         )
         return await self.outages.probe(order)
 
-    async def release(self, *, parked_after: datetime | None = None) -> int:
+    async def release(self, *, parked_after: datetime | None = None, episode: int = 1) -> int:
         order = ReleaseOrder(
-            tenant_id=str(self.tenant_id), circuit_id=str(self.circuit_id), episode=1, parked_after=parked_after
+            tenant_id=str(self.tenant_id), circuit_id=str(self.circuit_id), episode=episode, parked_after=parked_after
         )
         return await self.outages.release(order)
 
@@ -289,3 +290,41 @@ async def test_nothing_is_let_go_into_a_circuit_that_opened_anew(ground: Ground)
     await ground.note(*[Reason.UNAVAILABLE] * 5, at=DUE)
     assert await ground.release() == 0
     assert await ground.operations() == []
+
+
+async def closed_with(ground: Ground, count: int) -> None:
+    for _ in range(count):
+        await ground.parked()
+    async with ground.database.tenant(ground.tenant_id) as connection:
+        await connection.execute(update(account).values(limits={"rate": 1}))
+    await ground.note(None, at=DUE)
+    assert await ground.release() == 1
+
+
+async def step_of(ground: Ground) -> list[tuple[OperationState, int]]:
+    """Makes one step of every operation."""
+    async with ground.database.tenant(ground.tenant_id) as connection:
+        names = list((await connection.execute(select(operation.c.id).order_by(operation.c.id))).scalars())
+        stepped = [await operations.step(connection, ground.tenant_id, name) for name in names]
+    return [(one.state, one.done) for one in stepped]
+
+
+async def test_what_goes_on_stops_once_the_circuit_is_open_again(ground: Ground) -> None:
+    await closed_with(ground, 3)
+    assert await step_of(ground) == [(OperationState.RUNNING, 1)]
+    await ground.note(*[Reason.UNAVAILABLE] * 5, at=DUE)
+    assert await step_of(ground) == [(OperationState.STOPPED, 1)]
+    assert len(await ground.resumed()) == 1
+    async with ground.database.tenant(ground.tenant_id) as connection:
+        reason = (await connection.execute(select(operation.c.reason))).scalar_one()
+    assert reason == f"opened again: outage/{ground.circuit_id}/1"
+
+
+async def test_the_next_closing_takes_over_from_the_operation_of_the_former_one(ground: Ground) -> None:
+    await closed_with(ground, 3)
+    await step_of(ground)
+    await ground.note(*[Reason.UNAVAILABLE] * 5, at=DUE)
+    await ground.note(None, at=DUE)
+    assert await ground.release(episode=2) == 1
+    assert await ground.release() == 0  # the first outage's own order, repeated
+    assert [state for state, _ in await step_of(ground)] == [OperationState.STOPPED, OperationState.RUNNING]
