@@ -20,6 +20,7 @@ from db.delivery_tables import notification
 from db.outbox import Signal
 from domain import keys
 from domain.circuits import CircuitState
+from domain.notifications import LANES, Lane
 from domain.operations import BY_ITSELF, REOPENED, REPLACED, OperationKind, OperationState, ParkedFilter, Stepped
 from domain.reasons import Reason
 
@@ -147,7 +148,8 @@ async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID)
     taken = await parking.lock(connection, tenant_id, candidates)
     if found.kind is OperationKind.DROP:
         await parking.drop(connection, tenant_id, taken)
-    await outbox.add_signals(connection, tenant_id, [_signal(found, one) for one in taken])
+    # They are as many as starts, and wake as much: whoever is more urgent, in any tenant, goes before them.
+    await outbox.add_signals(connection, tenant_id, [_signal(found, one) for one in taken], lane=LANES[Lane.BULK])
     done = found.done + len(taken)
     finished = len(candidates) < found.rate
     state = OperationState.DONE if finished else OperationState.RUNNING

@@ -18,7 +18,7 @@ CHANNEL = "carillon_outbox"
 """The NOTIFY channel that wakes dispatchers; it carries nothing, the rows are the truth."""
 
 SIGNALS = -1
-"""The lane of signals, before all others: what they wake is under way already."""
+"""The lane of signals, before all others: what they wake is under way already. Many at once have another one."""
 _LAST_LANE = 32767
 
 
@@ -51,14 +51,16 @@ class Signal:
     arguments: Sequence[Any]
 
 
-async def add_signals(connection: AsyncConnection, tenant_id: UUID, signals: Sequence[Signal]) -> None:
-    """Leaves signals, before everything else that waits."""
+async def add_signals(
+    connection: AsyncConnection, tenant_id: UUID, signals: Sequence[Signal], *, lane: int = SIGNALS
+) -> None:
+    """Leaves signals, before everything else that waits unless a `lane` says otherwise."""
     if not signals:
         return
     rows = [
         _row(
             tenant_id,
-            SIGNALS,
+            lane,
             "signal",
             one.workflow_id,
             keys.signal_of(one.workflow_id, one.cause),

@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import select, update
 
 from db import operations, parked
+from db import outbox as outbox_rows
 from db.delivery_tables import notification
 from db.operations import NewOperation, Operation
 from db.session import Database
 from db.tables import outbox
+from domain.notifications import LANES, Lane
 from domain.operations import BY_ITSELF, OperationKind, OperationState, ParkedFilter, Stepped
 from domain.reasons import Reason
 from tests import factories
@@ -277,3 +279,19 @@ async def test_causes_are_counted_over_all_tenants_but_never_beyond_the_bound(pl
     async with place.database.system() as connection:
         assert await parked.by_cause(connection, most=100) == {"misconfigured": 3, "daily_cap": 2}
         assert sum((await parked.by_cause(connection, most=4)).values()) == 4
+
+
+@pytest.mark.parametrize("kind", list(OperationKind))
+async def test_its_signals_let_whoever_is_more_urgent_go_first(
+    place: Place, other_tenant_id: UUID, kind: OperationKind
+) -> None:
+    ids = await place.park(2)
+    await place.finish(await place.create(kind))
+    async with place.database.tenant(other_tenant_id) as connection:
+        await outbox_rows.add_starts(connection, other_tenant_id, [("notification/urgent", LANES[Lane.CRITICAL], {})])
+    async with place.database.system() as connection:
+        assert await outbox_rows.lease(connection, count=9, signals_only=True) == []
+        taken = await outbox_rows.lease(connection, count=9)
+    names = [entry.workflow_id for entry in taken if not entry.workflow_id.startswith("operation/")]
+    assert names == ["notification/urgent", *(f"notification/{one}" for one in ids)]
+    assert [entry.kind for entry in taken][-2:] == ["signal", "signal"]
