@@ -32,10 +32,10 @@ from domain.errors import (
 from providers.redaction import facts
 
 CODES: dict[type[DeliveryError], tuple[int | range, ...]] = {
-    # Credentials, permissions, registration; then integrity, payment and country of the account.
+    # Credentials, permissions, registration; then integrity and payment of the account.
     Misconfigured: (
         *(0, 3, 10, 33, 190, range(200, 300), 131005, 131037, 131045, 131063, 133010),
-        *(368, 130497, 131031, 131042, 131064),
+        *(368, 131031, 131042, 131064),
     ),
     # Of the app or business account; of the number.
     Throttled: (4, 17, 32, 613, 80007, 80008, 130429, 131048, 133016),
@@ -48,8 +48,9 @@ CODES: dict[type[DeliveryError], tuple[int | range, ...]] = {
     TemplateUnavailable: (132001, 132015, 132016, 132068, 132069),
     ContentRefused: (100, 131008, 131009, 131051, 132000, 132005, 132007, 132008, 132012, 135000),
     # Refused for this recipient although the address is good: not on a test number's list, addressed by an id that this
-    # kind of message does not take, another identity key, or spared by a policy for marketing.
-    Rejected: (131030, 131062, 137000, 130472, 131049),
+    # kind of message does not take, another identity key, spared by a policy for marketing, or in a country that this
+    # account must not write to, while all others may be written to.
+    Rejected: (131030, 131062, 137000, 130472, 131049, 130497),
 }
 SUBCODES: dict[tuple[int, int], type[DeliveryError]] = {
     (100, 33): Misconfigured,  # the phone number id does not exist, or this token must not see it

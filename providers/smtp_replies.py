@@ -41,13 +41,14 @@ ENHANCED: tuple[tuple[str, type[DeliveryError]], ...] = (
     *((f"5.7.{number}", Misconfigured) for number in range(20, 30)),  # DKIM, SPF, reverse DNS
     ("5.7.30", Misconfigured),
     ("5.7.57", Misconfigured),
-    ("4.2.1", RecipientThrottled),  # this mailbox receives mail too fast
+    ("4.2.", RecipientThrottled),  # this mailbox is full, disabled for now, or receives mail too fast
     ("4.5.3", Throttled),  # too many recipients
     ("4.7.", Throttled),  # grey-listed, over a rate, or of doubtful reputation for now
     ("4.", Unavailable),
 )
 AT_STAGE: dict[tuple[int, str], type[DeliveryError]] = {
     (421, "connect"): Unavailable,
+    (450, "rcpt"): RecipientThrottled,  # this mailbox is busy, or its server grey-lists
     (452, "mail"): Throttled,
     (452, "rcpt"): Throttled,
     (452, "data"): Throttled,

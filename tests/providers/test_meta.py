@@ -56,6 +56,7 @@ def test_an_acceptance_tells_whether_the_message_is_held(meta: Meta, word: str) 
         (131050, Unsubscribed),
         (131030, Rejected),
         (131049, Rejected),
+        (130497, Rejected),
         (132001, TemplateUnavailable),
         (132015, TemplateUnavailable),
         (132000, ContentRefused),
