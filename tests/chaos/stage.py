@@ -26,7 +26,8 @@ _LONGEST = 120.0
 _QUIET_WITHIN = 15.0
 _GRACE = 1.0
 _LOOKS = 3
-_BETWEEN_LOOKS = 0.2
+_BETWEEN_LOOKS = 0.3
+_BETWEEN_READS = 0.15
 # Whatever comes later, these stay true.
 _LASTING = {Kind.DUPLICATED, Kind.UNEXPECTED, Kind.SENT_AFTER_STOPPED, Kind.CROSS_TENANT, Kind.REGRESSED}
 _QUARANTINE = "UPDATE account SET public_config = public_config || '{\"quarantine_seconds\": 1}'"
@@ -76,7 +77,7 @@ class Stage:
         await self._workshop.become(bug, scenario.armed)
         recorder = Recorder(run.calls)
         traffic = Traffic(self._http, run.tenants, recorder)
-        watching = asyncio.create_task(traffic.watch())
+        watching = asyncio.create_task(traffic.watch(_BETWEEN_READS))
         try:
             await self._act(run, traffic)
             await self._rest(run, BUGS[bug].expected if bug is not None else frozenset())
@@ -138,8 +139,7 @@ class Stage:
         still = 0
         while still < _LOOKS and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_BETWEEN_LOOKS)
-            evidence = await self._evidence(run)
-            if {one.kind for one in check(evidence)} & wanted & _LASTING:
+            if wanted & _LASTING and {one.kind for one in check(await self._evidence(run))} & wanted & _LASTING:
                 return
             still = 0 if await self._moves(run) else still + 1
 

@@ -44,10 +44,10 @@ class Traffic:
         cancellations = [self._cancel(ask) for ask in asks if ask.cancel_after is not None]
         await asyncio.gather(*single, *bulks, *cancellations)
 
-    async def watch(self) -> None:
+    async def watch(self, pause: float = _BETWEEN_READS) -> None:
         """Reads the statuses of some notifications, one after the other, until it is cancelled."""
         for turn in itertools.count():
-            await asyncio.sleep(_BETWEEN_READS)
+            await asyncio.sleep(pause)
             if self._watched:
                 tenant, name = self._watched[turn % len(self._watched)]
                 await self._read(tenant, name)
