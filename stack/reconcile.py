@@ -3,6 +3,8 @@
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +45,8 @@ def reconcile(
     if restored not in set(Restored):
         raise StackError(f"--restored is {restored!r}; it is postgres, temporal or both.")
     wish = Wish(restored=Restored(restored), at=_moment(at), repair=repair, resend=resend)
-    found = asyncio.run(compare(find_sides(), wish))
+    with _logging_beside_the_answer():
+        found = asyncio.run(compare(find_sides(), wish))
     time.sleep(0.1)  # the client's threads end a moment later; a process that is quicker may crash at its end
     if as_json:
         sys.stdout.write(json.dumps([_document(item) for item in found], indent=2) + "\n")
@@ -51,6 +54,19 @@ def reconcile(
         _print(found, repair=repair)
     # What may mend itself is shown and counts for nothing.
     raise typer.Exit(1 if any(not (item.done or item.waits) for item in found) else 0)
+
+
+@contextmanager
+def _logging_beside_the_answer() -> Iterator[None]:
+    """Keeps what is logged out of the standard output, where scripts read the answer."""
+    import structlog  # noqa: PLC0415 - a command must not wait for the libraries of the others
+
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,16 @@ async def test_repair_does_it_and_afterwards_both_sides_agree(yard: Yard) -> Non
     assert item["tenant_id"] == str(yard.tenant_id)
     assert len(await yard.rows(outbox)) == 1
     assert "agree" in (await invoke("reconcile")).output
+
+
+@pytest.mark.usefixtures("both_sides")
+async def test_as_a_program_it_prints_nothing_but_its_answer(yard: Yard) -> None:
+    made = await yard.notification()
+    command = [sys.executable, "-m", "cli", "reconcile", "--repair", "--json"]
+    program = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await program.communicate()
+    assert program.returncode == 0
+    assert str(made) in {item["subject_id"] for item in json.loads(output)}
 
 
 @pytest.mark.usefixtures("both_sides", "yard")
