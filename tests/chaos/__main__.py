@@ -21,7 +21,7 @@ _NARROWEST = 150
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the campaigns that were asked for and returns the exit status."""
-    asked = _parsed(arguments)
+    asked = parsed(arguments)
     console = Console(highlight=False, width=max(Console().width, _NARROWEST))
     reports: list[Report] = []
     deadline = time.monotonic() + asked.minutes * 60
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         if reports and time.monotonic() + longest > deadline:
             break
         began = time.monotonic()
-        report = run(_plan(asked, seed))
+        report = run(plan_of(asked, seed))
         longest = max(longest, time.monotonic() - began)
         reports.append(report)
         took = time.monotonic() - began
@@ -41,13 +41,15 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if all(report.verdict is Verdict.VALID for report in reports) else 1
 
 
-def _plan(asked: argparse.Namespace, seed: int) -> Plan:
+def plan_of(asked: argparse.Namespace, seed: int) -> Plan:
+    """Returns the plan that the command line asks for."""
     names = tuple(asked.faults.split(",")) if asked.faults else None
     records = asked.records / str(seed) if asked.records else None
     return Plan(seed=seed, seconds=asked.seconds, faults=names, planted=asked.planted, rate=asked.rate, records=records)
 
 
-def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Returns what the command line says."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
         description="Loads and strikes the whole stack, and proves what was promised.",

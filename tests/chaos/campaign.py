@@ -156,6 +156,7 @@ def judged(
         faults=happened,
         not_run=not_run,
         doubts=tuple(found),
+        again=plan.command,
     )
 
 

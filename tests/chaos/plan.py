@@ -31,3 +31,12 @@ class Plan:
     settle: float = 120.0
     late: float = 30.0
     records: Path | None = None
+
+    @property
+    def command(self) -> str:
+        """Returns the command that runs this campaign: the same messages and strikes every time."""
+        chosen = "" if self.faults is None else f" --faults {','.join(self.faults)}"
+        planted = "" if self.planted is None else f" --planted {self.planted}"
+        return (
+            f"python -m tests.chaos --seed {self.seed} --seconds {self.seconds} --rate {self.rate:g}{chosen}{planted}"
+        )

@@ -48,6 +48,7 @@ class Report:
         faults: How often each fault really happened.
         not_run: Faults that could not be had here, each with the reason.
         doubts: Why the campaign proves nothing, empty where it does.
+        again: The command that runs the same campaign again.
         records: The directory with everything that was recorded.
     """
 
@@ -57,6 +58,7 @@ class Report:
     faults: Mapping[str, int] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    again: str = ""
     records: Path | None = None
 
     @property

@@ -23,6 +23,10 @@ _HEADINGS = {
 _COLOURS = {Verdict.VALID: "green", Verdict.INVALID: "red", Verdict.UNKNOWN: "yellow"}
 
 
+_MOST_LINES = 8
+"""Violations of one kind that are listed of one campaign; the records hold the others."""
+
+
 def show(reports: Sequence[Report], console: Console) -> None:
     """Prints a row for each campaign and their sum; then what was violated or is in doubt, each with its seed."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
@@ -43,12 +47,19 @@ def show(reports: Sequence[Report], console: Console) -> None:
 
 def complaints(report: Report) -> list[str]:
     """Returns what is wrong with a campaign, in words, each line with its seed."""
-    lines = [f"seed {report.seed}: {one.kind.value}: {one.subject}: {one.detail}" for one in report.violations]
-    lines += [f"seed {report.seed}: in doubt: {doubt}" for doubt in report.doubts]
-    if lines and report.records is not None:
-        lines.append(f"seed {report.seed}: the records are in {report.records}")
-        lines.append(f"seed {report.seed}: the same again: python -m tests.chaos --seed {report.seed}")
-    return lines
+    found = [line for kind in Kind for line in _violations(report, kind)]
+    found += [f"in doubt: {doubt}" for doubt in report.doubts]
+    if found and report.records is not None:
+        found.append(f"the records are in {report.records}")
+    if found:
+        found.append(f"the same again: {report.again}")
+    return [f"seed {report.seed}: {line}" for line in found]
+
+
+def _violations(report: Report, kind: Kind) -> list[str]:
+    mine = [f"{kind.value}: {one.subject}: {one.detail}" for one in report.violations if one.kind is kind]
+    more = len(mine) - _MOST_LINES
+    return mine if more <= 0 else [*mine[:_MOST_LINES], f"{kind.value}: and {more} more"]
 
 
 def _cells(reports: Sequence[Report]) -> list[str]:

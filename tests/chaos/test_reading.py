@@ -1,6 +1,5 @@
 """What was recorded becomes evidence: calls and journals by hand, and what makes a campaign prove nothing."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.chaos import fates, reading, table
-from tests.chaos.campaign import Plan, Verdict, judged
+from tests.chaos.__main__ import parsed, plan_of
+from tests.chaos.campaign import Kind, Plan, Report, Verdict, Violation, judged
 from tests.chaos.evidence import Evidence
 from tests.chaos.recorder import Recorder, read
 from tests.chaos.schedule import Ask
@@ -204,4 +204,19 @@ def test_nothing_to_find_without_a_database_is_unknown_and_not_invalid() -> None
 def test_a_report_says_how_to_see_it_again(tmp_path: Path) -> None:
     report = judged(Plan(seed=3, records=tmp_path), evidence(), happened={"kill-api": 1}, not_run={}, doubts=[])
     assert report.verdict is Verdict.INVALID  # the promise has no row
-    assert json.dumps(table.complaints(report)).count("seed 3") == len(table.complaints(report))
+    lines = table.complaints(report)
+    assert all(line.startswith("seed 3: ") for line in lines)
+    assert lines[-1].endswith("python -m tests.chaos --seed 3 --seconds 30 --rate 12")
+
+
+def test_the_command_of_a_plan_is_read_as_that_plan() -> None:
+    plan = Plan(seed=4, seconds=9, rate=2.5, faults=("kill-api", "answers-lost"), planted="sweeper-off")
+    arguments = plan.command.removeprefix("python -m tests.chaos ").split()
+    assert plan_of(parsed(arguments), 4) == plan
+
+
+def test_many_violations_of_one_kind_are_counted_and_not_listed() -> None:
+    violations = tuple(Violation(kind=Kind.LOST, subject=str(place), detail="gone") for place in range(20))
+    lines = table.complaints(Report(seed=3, violations=violations, again="…"))
+    assert len(lines) == 10
+    assert lines[-2] == "seed 3: lost: and 12 more"
