@@ -44,11 +44,13 @@ class Operations:
     @counted("parking.resume_capped")
     async def resume_capped(self, sweep: Sweep) -> Swept:  # noqa: ARG002 - every step takes its order
         """Resumes, once in each tenant, what was parked for a daily cap before this day began in UTC."""
-        began = (self._now() - _SETTLED).replace(hour=0, minute=0, second=0, microsecond=0)
+        now = self._now()
+        began = (now - _SETTLED).replace(hour=0, minute=0, second=0, microsecond=0)
         async with self._database.system() as connection:
-            tenants = await parked.tenants_with(connection, Reason.DAILY_CAP, before=began)
+            # What the former day decided may have been parked a moment after midnight.
+            tenants = await parked.tenants_with(connection, Reason.DAILY_CAP, before=began + _SETTLED)
         for tenant_id in tenants:
-            await self._begin(tenant_id, began)
+            await self._begin(tenant_id, began, now)
         return Swept(seen=len(tenants))
 
     async def _step(self, order: OperationInput) -> Stepped:
@@ -56,12 +58,12 @@ class Operations:
         async with self._database.tenant(tenant_id) as connection:
             return await operations.step(connection, tenant_id, UUID(order.operation_id))
 
-    async def _begin(self, tenant_id: UUID, began: datetime) -> None:
-        """Creates the day's operation unless it was created already, whatever became of it."""
+    async def _begin(self, tenant_id: UUID, began: datetime, now: datetime) -> None:
+        """Creates the day's operation over all that is parked, unless it was created already, whatever became of it."""
         reason = f"{began.date().isoformat()} began"
         new = NewOperation(
             kind=OperationKind.RESUME,
-            filter=ParkedFilter(cause=Reason.DAILY_CAP, parked_before=began),
+            filter=ParkedFilter(cause=Reason.DAILY_CAP, parked_before=now),
             rate=DEFAULT_RATE,
             actor=DAY,
             reason=reason,

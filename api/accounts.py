@@ -20,7 +20,7 @@ from api.problems import Problem, invalid, not_found
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import Services, ServicesOf
-from db import account_care, accounts, circuits
+from db import account_care, accounts, circuits, outages
 from db.account_care import Care
 from db.accounts import Account as StoredAccount
 from domain.accounts import AccountState
@@ -111,7 +111,7 @@ async def change_account(
 ) -> Account:
     """Changes name, order, limits or public configuration; what is left out stays as it is."""
     async with services.database.tenant(principal.tenant_id) as connection:
-        row = await locked(connection, principal.tenant_id, account_id)
+        before = row = await locked(connection, principal.tenant_id, account_id)
         check(if_match, row.updated_at)
         values: dict[str, Any] = {}
         if body.name is not None:
@@ -127,6 +127,9 @@ async def change_account(
         if values:
             row = await accounts.change(connection, principal.tenant_id, account_id, **values)
             await record(connection, principal, "account.changed", account_id, fields=sorted(body.model_fields_set))
+        if body.limits is not None:
+            limits = {"before": before.limits, "now": row.limits}
+            await outages.release_capped(connection, principal.tenant_id, account_id, actor=principal.actor, **limits)
         if body.config is not None:
             await circuits.close(connection, principal.tenant_id, account_id)
         return answered(response, row, await care_of(connection, principal, account_id))

@@ -20,7 +20,7 @@ from api.problems import Problem, not_found
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import ServicesOf
-from db import audit, tenants
+from db import audit, outages, tenants
 from db.audit import Change
 
 router = noun_router("/v1/tenants", "Tenants")
@@ -118,11 +118,16 @@ async def change_tenant(tenant_id: TenantId, body: TenantChanges, actor: Operato
     if body.sms_countries is not None:
         changes["sms_countries"] = sorted(set(body.sms_countries))
     async with services.database.system() as connection:
+        before = await tenants.get(connection, tenant_id)
         found = await tenants.change_settings(connection, tenant_id, changes)
-        if found is None:
+        if before is None or found is None:
             raise not_found("tenant")
         if changes:
             await _record(connection, actor, "tenant.changed", tenant_id, **changes)
+    if "limits" in changes:
+        limits = {"before": before.settings.get("limits") or {}, "now": changes["limits"]}
+        async with services.database.tenant(tenant_id) as connection:
+            await outages.release_capped(connection, tenant_id, None, actor=actor, **limits)
     return _shown(found)
 
 

@@ -1,8 +1,9 @@
 """What is parked because of circuits: the next one to probe with, and letting all of it go on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, null, select
@@ -18,6 +19,9 @@ from domain import keys
 from domain.circuits import template_of
 from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, REOPENED, REPLACED, OperationKind, ParkedFilter
 from domain.reasons import Reason
+
+Limits = Mapping[str, Any]
+"""Limits as they are stored."""
 
 OF_ACCOUNTS = (Reason.PROVIDER_UNAVAILABLE, Reason.UNAVAILABLE, Reason.MISCONFIGURED)
 OF_TEMPLATES = (Reason.TEMPLATE_UNAVAILABLE,)
@@ -117,6 +121,32 @@ async def release_to(connection: AsyncConnection, tenant_id: UUID, account_id: U
     for cause, parked_account_id in found:
         meant = ParkedFilter(cause=Reason(cause), account_id=parked_account_id)
         new = replace(_resumption(meant, rate, "an account of the channel became active"), actor=actor)
+        await operations.create(connection, tenant_id, new)
+    return len(found)
+
+
+async def release_capped(
+    connection: AsyncConnection, tenant_id: UUID, account_id: UUID | None, *, actor: str, before: Limits, now: Limits
+) -> int:
+    """Lets go on what a daily cap kept that was raised or removed; returns how many operations do it.
+
+    The cap is an account's, or the whole tenant's. One that is parked at another account of the channel may go through
+    this one as well.
+    """
+    cap, former = now.get("per_day"), before.get("per_day")
+    if former is None or (cap is not None and cap <= former):
+        return 0
+    columns = notification.c
+    wanted = (columns.tenant_id == tenant_id) & columns.parked_at.is_not(None)
+    wanted &= columns.parked_cause == Reason.DAILY_CAP.value
+    if account_id is not None:
+        wanted &= _kept(tenant_id, account_id, (Reason.DAILY_CAP,))
+    groups = select(columns.parked_account_id).where(wanted).distinct()
+    found = sorted((await connection.execute(groups)).scalars(), key=str)
+    for parked_account_id in found:
+        meant = ParkedFilter(cause=Reason.DAILY_CAP, account_id=parked_account_id)
+        rate = DEFAULT_RATE if parked_account_id is None else await rate_of(connection, tenant_id, parked_account_id)
+        new = replace(_resumption(meant, rate, "the cap of the day was raised"), actor=actor)
         await operations.create(connection, tenant_id, new)
     return len(found)
 

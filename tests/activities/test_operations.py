@@ -37,12 +37,21 @@ async def made(database: Database, tenant_id: UUID) -> list[Operation]:
 
 
 async def test_a_new_day_resumes_what_the_cap_of_the_last_one_kept(database: Database, tenant_id: UUID) -> None:
-    name = await park(database, tenant_id)
+    await park(database, tenant_id)
+    name = await park(database, tenant_id, parked_at=MIDNIGHT + timedelta(milliseconds=300))
     assert await look(database, MIDNIGHT + timedelta(minutes=2)) == 1
     (begun,) = await made(database, tenant_id)
     assert (begun.kind, begun.actor, begun.reason) == (OperationKind.RESUME, "day", "2026-02-01 began")
-    assert begun.filter == ParkedFilter(cause=Reason.DAILY_CAP, parked_before=MIDNIGHT)
-    assert (begun.total, begun.until) == (1, name)
+    assert begun.filter == ParkedFilter(cause=Reason.DAILY_CAP, parked_before=MIDNIGHT + timedelta(minutes=2))
+    assert (begun.total, begun.until) == (2, name)
+
+
+async def test_what_was_decided_before_midnight_and_parked_after_it_is_resumed(
+    database: Database, tenant_id: UUID
+) -> None:
+    await park(database, tenant_id, parked_at=MIDNIGHT + timedelta(milliseconds=300))
+    assert await look(database, MIDNIGHT + timedelta(minutes=2)) == 1
+    assert [one.total for one in await made(database, tenant_id)] == [1]
 
 
 async def test_it_is_created_once_in_a_day_even_when_somebody_stopped_it(database: Database, tenant_id: UUID) -> None:
@@ -62,7 +71,9 @@ async def test_it_is_created_once_in_a_day_even_when_somebody_stopped_it(databas
     [
         pytest.param(MIDNIGHT - timedelta(seconds=1), {}, id="the day is not over"),
         pytest.param(MIDNIGHT + timedelta(seconds=30), {}, id="some clock may still be before midnight"),
-        pytest.param(MIDNIGHT + timedelta(hours=1), {"parked_at": MIDNIGHT}, id="it is today's cap"),
+        pytest.param(
+            MIDNIGHT + timedelta(hours=1), {"parked_at": MIDNIGHT + timedelta(minutes=5)}, id="it is today's cap"
+        ),
         pytest.param(MIDNIGHT + timedelta(hours=1), {"parked_cause": "misconfigured"}, id="it is no cap"),
     ],
 )
