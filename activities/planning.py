@@ -101,8 +101,8 @@ def _is_allowed(wanted: Wanted, channel: Channel, address: Address) -> bool:
 def _usable(wanted: Wanted, channel: Channel, accounts: Sequence[AccountRow]) -> Sequence[AccountRow] | Reason:
     carrying = [account for account in accounts if account.channel is channel]
     pinned = [account for account in carrying if account.id == wanted.sender]
-    # Who asked for one sender gets that one or the reason why not, never another number.
-    candidates = pinned or carrying
+    # Who asked for one sender gets that one or the reason why not, never another number. What is retired never returns.
+    candidates = [account for account in pinned or carrying if account.state != "retired"]
     active = [account for account in candidates if account.state == "active"]
     return active or (Reason.ACCOUNT_SUSPENDED if candidates else Reason.NO_ACCOUNT)
 

@@ -82,10 +82,17 @@ def named(*numbers: int) -> list[str]:
         pytest.param({"sender": UUID(int=11)}, ACCOUNTS, named(11, 20), [], id="the pinned sender"),
         pytest.param(
             {"sender": UUID(int=11)},
-            (ACCOUNTS[0], account(11, Channel.WHATSAPP, "retired"), ACCOUNTS[2]),
+            (ACCOUNTS[0], account(11, Channel.WHATSAPP, "suspended"), ACCOUNTS[2]),
             named(20),
             [Reason.ACCOUNT_SUSPENDED],
             id="a pinned sender is never replaced",
+        ),
+        pytest.param(
+            {"sender": UUID(int=11)},
+            (ACCOUNTS[0], account(11, Channel.WHATSAPP, "retired"), ACCOUNTS[2]),
+            named(20),
+            [Reason.NO_ACCOUNT],
+            id="a pinned sender that is retired never comes back",
         ),
         pytest.param({}, (ACCOUNTS[2],), named(20), [Reason.NO_ACCOUNT], id="no account"),
         pytest.param(
