@@ -18,7 +18,7 @@ from db.session import Database
 from domain import keys
 from domain.circuits import Admission, CircuitState, News, admit, template_of
 from domain.errors import Misconfigured
-from domain.outages import ANSWER, GRACE, QUIET, Look, OutageInput, ReleaseOrder, is_over
+from domain.outages import ANSWER, GRACE, MISSES, QUIET, Look, OutageInput, ReleaseOrder, is_over
 from domain.reasons import Reason
 
 log = structlog.get_logger(__name__)
@@ -59,9 +59,11 @@ class Outages:
             return Look(over=True, next_at=now, cursor=order.cursor)
         if admit(stored.circuit, now) is Admission.HOLD:
             return Look(over=False, next_at=stored.circuit.probe_at or now, cursor=order.cursor)
-        cursor = await persist(lambda: self._let_probe(tenant_id, order, stored))
+        # Who waits at this circuit may all go another way. A template cannot be asked about, only tried.
+        in_vain = order.misses >= MISSES and template_of(stored.subject) is None
+        cursor = None if in_vain else await persist(lambda: self._let_probe(tenant_id, order, stored))
         if cursor is not None:
-            return Look(over=False, next_at=now + ANSWER, cursor=cursor)
+            return Look(over=False, next_at=now + ANSWER, cursor=cursor, misses=order.misses + 1)
         return await self._without_parked(tenant_id, order, stored, now)
 
     @activity.defn(name="outages.release")
@@ -84,7 +86,7 @@ class Outages:
         """Leaves the probe to new traffic for a while; where none comes, nobody's message is needed for it."""
         due = stored.circuit.probe_at or now
         if now < due + GRACE:
-            return Look(over=False, next_at=due + GRACE, cursor=order.cursor)
+            return Look(over=False, next_at=due + GRACE, cursor=order.cursor, misses=order.misses)
         async with self._database.tenant(tenant_id) as connection:
             account = await outages.provided(connection, tenant_id, stored.account_id)
         if account.state == "suspended":

@@ -52,7 +52,8 @@ async def next_parked(
 ) -> UUID | None:
     """Returns the notification that waits the longest and can be the probe, beginning anew after the last one.
 
-    One that is parked at another account of the channel may go through this one as well.
+    One that is parked at another account of the channel may go through this one as well, but only those that are
+    parked at this one are known to have come to it.
     """
     version = template_of(stored.subject)
     own_causes = OF_ACCOUNTS if version is None else OF_TEMPLATES
@@ -60,13 +61,15 @@ async def next_parked(
     wanted &= notification.c.parked_cause.in_([*own_causes]) | (notification.c.parked_account_id != stored.account_id)
     if version is not None:
         wanted &= notification.c.template_version_id == version
-    query = select(notification.c.id).where(wanted).order_by(notification.c.id).limit(1)
-    if after is not None:
-        following: UUID | None = await connection.scalar(query.where(notification.c.id > after))
-        if following is not None:
-            return following
-    first: UUID | None = await connection.scalar(query)
-    return first
+    query = select(notification.c.id).order_by(notification.c.id).limit(1)
+    its_own = notification.c.parked_account_id == stored.account_id
+    for meant in (wanted & its_own, wanted):
+        for since in (after, None) if after is not None else (None,):
+            asked = query.where(meant) if since is None else query.where(meant, notification.c.id > since)
+            found: UUID | None = await connection.scalar(asked)
+            if found is not None:
+                return found
+    return None
 
 
 async def let_probe(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID, *, cause: str) -> None:

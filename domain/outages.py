@@ -11,6 +11,9 @@ ANSWER = timedelta(seconds=10)
 GRACE = timedelta(seconds=30)
 """How long new traffic gets to be the probe where nothing is parked."""
 
+MISSES = 2
+"""So many parked notifications may leave the permit of one probe alone before the provider itself is asked."""
+
 QUIET = timedelta(minutes=5)
 """How long nothing is looked at while nothing can be found out."""
 
@@ -24,6 +27,7 @@ class OutageInput:
         looks: How many looks one run of the workflow takes; the next run goes on.
         settling: Seconds until those are released too that were about to be parked when the circuit closed.
         is_new: Whether this is the first run.
+        misses: How many notifications in a row were let go since somebody took the permit.
     """
 
     tenant_id: str
@@ -33,6 +37,7 @@ class OutageInput:
     looks: int = 200
     settling: float = 60.0
     is_new: bool = True
+    misses: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,13 @@ class Look:
     Attributes:
         over: The circuit closed, or opened anew and has another owner.
         next_at: When to look again.
+        misses: How many notifications in a row were let go, this one among them.
     """
 
     over: bool
     next_at: datetime
     cursor: str | None = None
+    misses: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class OutageWorkflow:
             looked = await self._probe()
             if looked.over:
                 return await self._release()
-            self._order = replace(self._order, cursor=looked.cursor, is_new=False)
+            self._order = replace(self._order, cursor=looked.cursor, misses=looked.misses, is_new=False)
             await self._sleep_until(looked.next_at)
         workflow.continue_as_new(self._order)
         raise AssertionError

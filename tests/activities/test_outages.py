@@ -63,13 +63,14 @@ class Ground:
             self.database, self.tenant_id, version_id, to="asha@example.org", to_kind="email", **fields
         )
 
-    async def probe(self, now: datetime, cursor: UUID | None = None, *, episode: int = 1) -> Look:
+    async def probe(self, now: datetime, cursor: UUID | None = None, *, episode: int = 1, misses: int = 0) -> Look:
         self.now = now
         order = OutageInput(
             tenant_id=str(self.tenant_id),
             circuit_id=str(self.circuit_id),
             episode=episode,
             cursor=str(cursor) if cursor else None,
+            misses=misses,
         )
         return await self.outages.probe(order)
 
@@ -178,6 +179,22 @@ async def test_what_is_parked_at_another_account_of_the_channel_can_be_the_probe
     found = await ground.parked(parked_account_id=other)
     await ground.probe(DUE)
     assert await ground.resumed() == [found]
+
+
+async def test_what_is_parked_at_the_account_itself_is_asked_first(ground: Ground) -> None:
+    await ground.parked(parked_account_id=await ground.another_account())
+    own = await ground.parked()
+    assert (await ground.probe(DUE)).cursor == str(own)
+
+
+async def test_two_that_leave_the_permit_alone_have_the_provider_asked(ground: Ground) -> None:
+    await ground.parked()
+    assert [(await ground.probe(DUE, misses=number)).misses for number in (0, 1)] == [1, 2]
+    waited = await ground.probe(DUE + 2 * ANSWER, misses=2)
+    assert (waited.next_at, waited.misses) == (DUE + GRACE, 2)
+    looked = await ground.probe(DUE + GRACE, misses=2)
+    assert looked.misses == 0
+    assert (await ground.probe(DUE + GRACE)).next_at == DUE + GRACE + timedelta(seconds=10)  # the probe had failed
 
 
 @pytest.mark.parametrize("cause", [Reason.ACCOUNT_SUSPENDED, Reason.DAILY_CAP])
