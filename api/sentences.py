@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from db.timeline import Entry
+from domain.findings import SENTENCES as FINDINGS
+from domain.findings import Kind
 from domain.reasons import SENTENCES, Reason
 from domain.status import Status
 
@@ -90,6 +92,11 @@ def _cancel(_: str, __: _Facts) -> str:
     return "Cancelling was asked for."
 
 
+def _finding(what: str, facts: _Facts) -> str:
+    repair = facts.get("repair")
+    return f"{FINDINGS[Kind(what)]} {f'Repair: {repair}.' if repair else 'Nothing was done yet.'}"
+
+
 _SAYINGS: dict[str, Callable[[str, _Facts], str]] = {
     "notification": _notification,
     "decision": _decision,
@@ -97,4 +104,5 @@ _SAYINGS: dict[str, Callable[[str, _Facts], str]] = {
     "receipt": _receipt,
     "reply": _reply,
     "cancel": _cancel,
+    "finding": _finding,
 }

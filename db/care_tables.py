@@ -101,5 +101,6 @@ finding = tenant_table(
     UniqueConstraint("tenant_id", "kind", "subject_type", "subject_id"),
     one_of("state", "open", "repaired"),
     Index(None, "tenant_id", "last_found_at"),
+    Index("finding_subject_idx", "tenant_id", "subject_type", "subject_id"),
     Index("finding_open_idx", "kind", "id", postgresql_where=text("state = 'open'")),
 )

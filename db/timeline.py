@@ -111,6 +111,11 @@ WITH chosen AS (
     SELECT n.id, n.cancel_requested_at, 6, n.id, 'cancel.requested', NULL, '{{}}'::jsonb
     FROM chosen AS n WHERE n.cancel_requested_at IS NOT NULL
     UNION ALL
+    SELECT n.id, f.last_found_at, 6, f.id, 'finding.' || f.kind, NULL, jsonb_build_object(
+               'repair', f.repair, 'times', f.times)
+    FROM finding AS f JOIN chosen AS n ON f.subject_id = n.id::text
+    WHERE f.tenant_id = :tenant AND f.subject_type = 'notification'
+    UNION ALL
     SELECT n.id, n.ended_at, 7, n.id, 'notification.ended', n.reason, jsonb_build_object(
                'status', n.status, 'channel', n.channel)
     FROM chosen AS n WHERE n.ended_at IS NOT NULL

@@ -12,6 +12,7 @@ from db.care_tables import finding
 from db.findings import NewFinding
 from db.session import Database
 from domain.findings import SENTENCES, Kind, Repair
+from tests.api import sending
 
 LOST = NewFinding(
     kind=Kind.WORKFLOW_LOST, subject_type="notification", subject_id="n1", repair=Repair.STARTED, detail={"a": "b"}
@@ -97,3 +98,22 @@ async def test_findings_come_page_by_page(client: httpx.AsyncClient) -> None:
 
 async def test_an_unknown_kind_is_refused(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/findings", params={"kind": "nonsense"})).status_code == 422
+
+
+async def test_the_timeline_of_a_notification_tells_what_was_found_about_it(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    await sending.publish(client)
+    made, other = await sending.send(client), await sending.send(client)
+    async with database.tenant(tenant_id) as connection:
+        for repair in (None, Repair.STARTED):
+            found = NewFinding(
+                kind=Kind.WORKFLOW_LOST, subject_type="notification", subject_id=str(made), repair=repair
+            )
+            await findings.record(connection, tenant_id, [found])
+    entries = (await client.get(f"/v1/notifications/{made}/timeline")).json()["entries"]
+    (entry,) = [entry for entry in entries if entry["kind"] == "finding.workflow_lost"]
+    assert entry["detail"] == {"repair": "started", "times": 2}
+    assert entry["summary"] == f"{SENTENCES[Kind.WORKFLOW_LOST]} Repair: started."
+    others = (await client.get(f"/v1/notifications/{other}/timeline")).json()["entries"]
+    assert [entry["kind"] for entry in others] == ["notification.accepted"]
