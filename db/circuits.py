@@ -34,13 +34,14 @@ class Stored:
 
 _FIELDS = ("state", "cause", "failures", "probes", "episode", "opened_at", "probe_at")
 # These two are asked for every plan and every attempt: plain text spares building them anew each time.
-_READ = text(f"""
-SELECT id, subject, account_id, {", ".join(_FIELDS)} FROM circuit
+_READ = text("""
+SELECT id, subject, account_id, state, cause, failures, probes, episode, opened_at, probe_at FROM circuit
 WHERE tenant_id = :tenant AND subject = ANY(CAST(:subjects AS text[]))
-""")  # noqa: S608 - our own column names
-_NOT_CLOSED = text(f"""
-SELECT id, subject, account_id, {", ".join(_FIELDS)} FROM circuit WHERE tenant_id = :tenant AND state <> 'closed'
-""")  # noqa: S608 - our own column names
+""")
+_NOT_CLOSED = text("""
+SELECT id, subject, account_id, state, cause, failures, probes, episode, opened_at, probe_at FROM circuit
+WHERE tenant_id = :tenant AND state <> 'closed'
+""")
 _COLUMNS = (circuit.c.id, circuit.c.subject, circuit.c.account_id, *(circuit.c[name] for name in _FIELDS))
 
 
