@@ -2,117 +2,25 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from aiosmtpd.smtp import SMTP
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from activities.accounts import AccountProviders, config_place
-from activities.outages import Outages
-from db import circuits, operations
-from db.care_tables import circuit, operation
+from activities.accounts import config_place
+from db import circuits
 from db.session import Database
-from db.tables import account, outbox
-from domain.circuits import PROBE_PERMIT, CircuitState, News, account_subject, template_subject
-from domain.operations import OperationState
-from domain.outages import ANSWER, GRACE, Look, OutageInput, ReleaseOrder
+from db.tables import account
+from domain.circuits import PROBE_PERMIT, CircuitState, account_subject, template_subject
+from domain.outages import ANSWER, GRACE
 from domain.reasons import Reason
 from sealing import KeyRing
-from tests.activities.test_delivery import CONFIG
-from tests.factories import make_account, make_notification, make_version
-
-NOW = datetime(2026, 7, 14, 9, tzinfo=UTC)
-DUE = NOW + timedelta(seconds=5)
-
-
-@dataclass
-class Ground:
-    """A tenant with an account, a template, and a circuit that opened at `NOW`."""
-
-    database: Database
-    tenant_id: UUID
-    account_id: UUID
-    version_id: UUID
-    key_ring: KeyRing
-    now: datetime = NOW
-    circuit_id: UUID = field(default_factory=lambda: UUID(int=0))
-
-    @property
-    def outages(self) -> Outages:
-        hosts = frozenset({"127.0.0.1"})
-        return Outages(self.database, AccountProviders(self.key_ring), allowed_hosts=hosts, now=lambda: self.now)
-
-    async def note(self, *troubles: Reason | None, subject: str | None = None, at: datetime | None = None) -> None:
-        about = subject or account_subject(self.account_id)
-        news = [News(subject=about, account_id=self.account_id, trouble=one, at=at or self.now) for one in troubles]
-        async with self.database.tenant(self.tenant_id) as connection:
-            await circuits.note(connection, self.tenant_id, news)
-            query = select(circuit.c.id).where(circuit.c.subject == about)
-            self.circuit_id = (await connection.execute(query)).scalar_one()
-
-    async def parked(self, cause: Reason = Reason.PROVIDER_UNAVAILABLE, **values: Any) -> UUID:
-        fields = {"parked_at": NOW, "parked_cause": cause.value, "parked_account_id": self.account_id, **values}
-        version_id = fields.pop("version_id", self.version_id)
-        return await make_notification(
-            self.database, self.tenant_id, version_id, to="asha@example.org", to_kind="email", **fields
-        )
-
-    async def probe(self, now: datetime, cursor: UUID | None = None, *, episode: int = 1, misses: int = 0) -> Look:
-        self.now = now
-        order = OutageInput(
-            tenant_id=str(self.tenant_id),
-            circuit_id=str(self.circuit_id),
-            episode=episode,
-            cursor=str(cursor) if cursor else None,
-            misses=misses,
-        )
-        return await self.outages.probe(order)
-
-    async def release(self, *, parked_after: datetime | None = None, episode: int = 1) -> int:
-        order = ReleaseOrder(
-            tenant_id=str(self.tenant_id), circuit_id=str(self.circuit_id), episode=episode, parked_after=parked_after
-        )
-        return await self.outages.release(order)
-
-    async def resumed(self) -> list[UUID]:
-        async with self.database.tenant(self.tenant_id) as connection:
-            rows = await connection.execute(select(outbox).where(outbox.c.kind == "signal").order_by(outbox.c.id))
-        signals = [row for row in rows.mappings() if row["payload"]["signal"] == "resume"]
-        return [UUID(row["workflow_id"].removeprefix("notification/")) for row in signals]
-
-    async def state(self) -> CircuitState:
-        async with self.database.tenant(self.tenant_id) as connection:
-            found = await circuits.get(connection, self.tenant_id, self.circuit_id)
-        assert found is not None
-        return found.circuit.state
-
-    async def operations(self) -> list[tuple[str, dict[str, Any], int, str]]:
-        async with self.database.tenant(self.tenant_id) as connection:
-            rows = await connection.execute(select(operation).order_by(operation.c.id))
-        return [(row["kind"], row["filter"], row["rate"], row["actor"]) for row in rows.mappings()]
-
-    async def another_account(self, **values: Any) -> UUID:
-        return await make_account(
-            self.database, self.tenant_id, self.key_ring, provider="smtp", channel="email", config={}, **values
-        )
-
-
-def config(port: int) -> dict[str, Any]:
-    return CONFIG | {"port": port}
-
-
-@pytest.fixture
-def silent() -> int:
-    """A port at which nobody answers."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
+from tests.activities.outage_ground import DUE, NOW, Ground, config, opened
+from tests.factories import make_version
 
 
 @pytest.fixture
@@ -125,14 +33,8 @@ async def answering() -> AsyncIterator[int]:
 
 
 @pytest.fixture
-async def ground(database: Database, tenant_id: UUID, key_ring: KeyRing, silent: int) -> Ground:
-    account_id = await make_account(
-        database, tenant_id, key_ring, provider="smtp", channel="email", config=config(silent)
-    )
-    version_id = await make_version(database, tenant_id)
-    made = Ground(database, tenant_id, account_id, version_id, key_ring)
-    await made.note(*[Reason.UNAVAILABLE] * 5)
-    return made
+async def ground(database: Database, tenant_id: UUID, key_ring: KeyRing) -> Ground:
+    return await opened(database, tenant_id, key_ring)
 
 
 async def test_nothing_happens_before_the_probe_is_due(ground: Ground) -> None:
@@ -260,88 +162,3 @@ async def test_it_is_over_once_the_circuit_closed(ground: Ground, episode: int) 
     if episode == 1:
         await ground.note(None, at=DUE)
     assert (await ground.probe(DUE, episode=1 if episode == 1 else 7)).over
-
-
-async def test_closing_lets_go_on_what_is_parked_once(ground: Ground) -> None:
-    other = await ground.another_account()
-    await ground.parked()
-    await ground.parked(Reason.MISCONFIGURED, parked_account_id=other)
-    await ground.parked(Reason.DAILY_CAP)
-    await ground.parked(Reason.TEMPLATE_UNAVAILABLE)
-    async with ground.database.tenant(ground.tenant_id) as connection:
-        await connection.execute(update(account).values(limits={"rate": 80}))
-    await ground.note(None, at=DUE)
-    assert await ground.release() == 2
-    assert await ground.release() == 0
-    assert await ground.operations() == [
-        ("resume", {"cause": "misconfigured", "account_id": str(other)}, 80, "circuit"),
-        ("resume", {"cause": "provider_unavailable", "account_id": str(ground.account_id)}, 80, "circuit"),
-    ]
-
-
-async def test_a_template_s_closing_lets_go_on_what_is_of_that_template_alone(ground: Ground) -> None:
-    other = await make_version(ground.database, ground.tenant_id, name="other")
-    await ground.parked()
-    await ground.parked(Reason.TEMPLATE_UNAVAILABLE)
-    await ground.parked(Reason.TEMPLATE_UNAVAILABLE, version_id=other, template="other")
-    subject = template_subject(ground.account_id, ground.version_id, "en")
-    await ground.note(Reason.TEMPLATE_UNAVAILABLE, subject=subject)
-    await ground.note(None, subject=subject, at=DUE)
-    assert await ground.release() == 1
-    [(_, wanted, rate, _)] = await ground.operations()
-    assert (wanted["cause"], wanted["template"], rate) == ("template_unavailable", "hello", 50)
-
-
-async def test_what_is_parked_later_is_let_go_on_in_a_second_pass(ground: Ground) -> None:
-    await ground.parked()
-    await ground.note(None, at=DUE)
-    await ground.release()
-    assert await ground.release(parked_after=NOW + timedelta(seconds=1)) == 0
-    await ground.parked(parked_at=NOW + timedelta(seconds=2))
-    assert await ground.release(parked_after=NOW + timedelta(seconds=1)) == 1
-
-
-async def test_nothing_is_let_go_into_a_circuit_that_opened_anew(ground: Ground) -> None:
-    await ground.parked()
-    await ground.note(None, at=DUE)
-    await ground.note(*[Reason.UNAVAILABLE] * 5, at=DUE)
-    assert await ground.release() == 0
-    assert await ground.operations() == []
-
-
-async def closed_with(ground: Ground, count: int) -> None:
-    for _ in range(count):
-        await ground.parked()
-    async with ground.database.tenant(ground.tenant_id) as connection:
-        await connection.execute(update(account).values(limits={"rate": 1}))
-    await ground.note(None, at=DUE)
-    assert await ground.release() == 1
-
-
-async def step_of(ground: Ground) -> list[tuple[OperationState, int]]:
-    """Makes one step of every operation."""
-    async with ground.database.tenant(ground.tenant_id) as connection:
-        names = list((await connection.execute(select(operation.c.id).order_by(operation.c.id))).scalars())
-        stepped = [await operations.step(connection, ground.tenant_id, name) for name in names]
-    return [(one.state, one.done) for one in stepped]
-
-
-async def test_what_goes_on_stops_once_the_circuit_is_open_again(ground: Ground) -> None:
-    await closed_with(ground, 3)
-    assert await step_of(ground) == [(OperationState.RUNNING, 1)]
-    await ground.note(*[Reason.UNAVAILABLE] * 5, at=DUE)
-    assert await step_of(ground) == [(OperationState.STOPPED, 1)]
-    assert len(await ground.resumed()) == 1
-    async with ground.database.tenant(ground.tenant_id) as connection:
-        reason = (await connection.execute(select(operation.c.reason))).scalar_one()
-    assert reason == f"opened again: outage/{ground.circuit_id}/1"
-
-
-async def test_the_next_closing_takes_over_from_the_operation_of_the_former_one(ground: Ground) -> None:
-    await closed_with(ground, 3)
-    await step_of(ground)
-    await ground.note(*[Reason.UNAVAILABLE] * 5, at=DUE)
-    await ground.note(None, at=DUE)
-    assert await ground.release(episode=2) == 1
-    assert await ground.release() == 0  # the first outage's own order, repeated
-    assert [state for state, _ in await step_of(ground)] == [OperationState.STOPPED, OperationState.RUNNING]
