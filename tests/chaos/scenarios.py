@@ -34,7 +34,7 @@ class Scenario:
         tells: What happens in it.
         asks: The fields of each notification that is asked for; `fate` stands for its recipient.
         armed: Crash points, by the part that is to die at them.
-        slow_database: Seconds that every piece of data to and from PostgreSQL takes.
+        stops: They only stop there, until everything was cancelled that is to be.
         loses_memory: PostgreSQL is killed once everything was answered, with what it had not written yet.
         patience: Seconds, once all parts are there again, after which whatever still moves never comes to rest.
         bugs: The planted bugs that it brings to light.
@@ -45,7 +45,7 @@ class Scenario:
     asks: Sequence[Mapping[str, Any]]
     bugs: tuple[str, ...]
     armed: Mapping[str, str] = field(default_factory=dict)
-    slow_database: float = 0.0
+    stops: bool = False
     loses_memory: bool = False
     patience: float = 8.0
 
@@ -133,11 +133,20 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
     ),
     Scenario(
-        name="people cancel while it is sent",
-        tells="At any instant between the acceptance and the end, on a slow way to the database.",
-        asks=[{"cancel_after": place * 0.02} for place in range(30)],
-        slow_database=0.01,
-        bugs=("cancel-without-the-lock", "cancel-not-looked-at-again"),
+        name="somebody cancels while the claim is being committed",
+        tells="Whoever comes second has to see the first.",
+        asks=[{"cancel_after": 0.0}],
+        armed={"worker": "before_claim_commit"},
+        stops=True,
+        bugs=("cancel-without-the-lock",),
+    ),
+    Scenario(
+        name="somebody cancels between the plan and the claim",
+        tells="The workflow does not know it yet.",
+        asks=[{"cancel_after": 0.0}],
+        armed={"worker": "after_resolve"},
+        stops=True,
+        bugs=("cancel-not-looked-at-again",),
     ),
     Scenario(
         name="it expires while the provider asks for patience",

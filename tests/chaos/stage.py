@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,18 @@ SELECT (SELECT count(*) FROM notification WHERE ended_at IS NULL AND tenant_id =
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One scenario as it is played: whose it is, what was asked, where it is recorded, what was there before."""
+    """One scenario as it is played: whose it is, what was asked, where it is recorded, what was there before.
+
+    Attributes:
+        deaths: How many crash points will have been reached in all.
+    """
 
     scenario: Scenario
     tenants: tuple[Tenant, ...]
     asks: tuple[Ask, ...]
     calls: Path
     oddities_before: frozenset[str]
-    died_before: int
+    deaths: int
 
     @property
     def names(self) -> dict[str, str]:
@@ -74,7 +78,7 @@ class Stage:
     async def play(self, scenario: Scenario, bug: str | None = None) -> Report:
         """Plays one scenario, with a bug or without any, and returns what is found afterwards."""
         run = await self._set_up(scenario)
-        await self._workshop.become(bug, scenario.armed)
+        await self._workshop.become(bug, scenario.armed, stops=scenario.stops)
         recorder = Recorder(run.calls)
         traffic = Traffic(self._http, run.tenants, recorder)
         watching = asyncio.create_task(traffic.watch(_BETWEEN_READS))
@@ -107,7 +111,7 @@ class Stage:
             asks=asks,
             calls=self._workshop.directory / f"calls-{first}.jsonl",
             oddities_before=frozenset([*rows["strayed"], *rows["repeated"]]),
-            died_before=len(self._workshop.crash_points),
+            deaths=len(self._workshop.crash_points) + len(scenario.armed),
         )
 
     async def _quiet(self) -> None:
@@ -127,13 +131,25 @@ class Stage:
                 await traffic.run(run.asks)
                 await self._workshop.forget()
             return
-        self._workshop.proxy.delay(run.scenario.slow_database)
+        if run.scenario.stops:
+            await traffic.run([replace(ask, cancel_after=None) for ask in run.asks])
+            await self._workshop.reached(run.deaths)
+            await self._cancel_meanwhile(run, traffic)
+            return
         await traffic.run(run.asks)
-        self._workshop.proxy.delay(0)
+
+    async def _cancel_meanwhile(self, run: Run, traffic: Traffic) -> None:
+        """Cancels while a process stands still, which goes on when the answer is there or has to wait for it."""
+        cancelling = [asyncio.create_task(traffic.cancel(ask)) for ask in run.asks if ask.cancel_after is not None]
+        while not all(task.done() for task in cancelling) and not await self._workshop.locked():
+            await asyncio.sleep(_BETWEEN_LOOKS / 3)
+        await self._workshop.whole()
+        await asyncio.gather(*cancelling)
 
     async def _rest(self, run: Run, wanted: frozenset[Kind]) -> None:
         """Returns once nothing moves, or nothing will, or what is looked for is found and will stay."""
-        await self._workshop.died(run.died_before + len(run.scenario.armed))
+        await self._workshop.reached(run.deaths)
+        await self._workshop.whole()
         patience = run.scenario.patience if wanted and not wanted & _LASTING else _LONGEST
         deadline = asyncio.get_running_loop().time() + patience
         still = 0

@@ -41,7 +41,7 @@ class Traffic:
         single = [self._single(ask) for ask in asks if ask.bulk is None]
         batched = itertools.groupby((ask for ask in asks if ask.bulk is not None), key=lambda ask: ask.bulk)
         bulks = [self._bulk(list(batch)) for _, batch in batched]
-        cancellations = [self._cancel(ask) for ask in asks if ask.cancel_after is not None]
+        cancellations = [self.cancel(ask) for ask in asks if ask.cancel_after is not None]
         await asyncio.gather(*single, *bulks, *cancellations)
 
     async def watch(self, pause: float = _BETWEEN_READS) -> None:
@@ -97,7 +97,8 @@ class Traffic:
                     self._remember(ask, result["id"])
         self._answered.update(ask.number for ask in asks)
 
-    async def _cancel(self, ask: Ask) -> None:
+    async def cancel(self, ask: Ask) -> None:
+        """Cancels what was asked for, in its time, and returns once that has its answer or was given up."""
         tenant = self._tenants[ask.tenant]
         facts = {"tenant": tenant.id, "key": ask.key}
         if ask.cancel_by_key:

@@ -21,6 +21,7 @@ _BACK_WITHIN = 120.0
 _POLL = 0.02
 _LAZY = ("ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()")
 _DILIGENT = ("ALTER SYSTEM RESET wal_writer_delay", "SELECT pg_reload_conf()")
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'carillon' AND wait_event_type = 'Lock'"
 _LEDGER = ("outbox", "decision", "receipt", "inbound_message", "callback", "attempt", "message", "notification")
 
 
@@ -35,14 +36,15 @@ class Workshop(Installation):
             give(self._orders(role), Order())
         super().__init__(Plan(seed=0, workers=1), directory, disk, bounce_relay=bounce_relay)
 
-    async def become(self, bug: str | None, armed: Mapping[str, str]) -> None:
+    async def become(self, bug: str | None, armed: Mapping[str, str], *, stops: bool = False) -> None:
         """Returns once API and worker have a bug, or none, and the crash points of their roles are armed."""
         if bug is not None:
             await self.execute(*(change.make for change in BUGS[bug].database))
         self._bug = bug
         self._number += 1
         for role in (API, WORKER):
-            give(self._orders(role), Order(number=self._number, bug=bug, armed=armed.get(role, "")))
+            order = Order(number=self._number, bug=bug, armed=armed.get(role, ""), stops=stops)
+            give(self._orders(role), order)
         async with asyncio.timeout(_BACK_WITHIN):
             while any(followed(self._orders(role)) != self._number for role in (API, WORKER)):
                 await asyncio.sleep(_POLL)
@@ -65,12 +67,20 @@ class Workshop(Installation):
         if not await self.heal(_BACK_WITHIN):
             raise TimeoutError(f"not every part was there within {_BACK_WITHIN:.0f} s")
 
-    async def died(self, times: int) -> None:
-        """Returns once so many crash points were reached in all and every part is there again."""
+    async def reached(self, times: int) -> None:
+        """Returns once so many crash points were reached in all."""
         async with asyncio.timeout(_BACK_WITHIN):
             while len(self.crash_points) < times:
                 await asyncio.sleep(_POLL)
-        await self.whole()
+
+    async def locked(self) -> bool:
+        """Tells whether somebody waits for a lock of the database."""
+        connection = await asyncpg.connect(self.truth_dsn, timeout=10)
+        try:
+            waiting: int = await connection.fetchval(_WAITING)
+        finally:
+            await connection.close()
+        return waiting > 0
 
     @asynccontextmanager
     async def lazy_database(self) -> AsyncIterator[None]:

@@ -1,7 +1,8 @@
 """Lets a running process change its bug: starting it anew for each of them would take most of the time.
 
 Orders stand in a file, numbered. A process that starts takes the bug that stands there; one that runs also arms the
-crash points of every new order, once.
+crash points of every new order, once. Where an order says so, it only stops there, as by SIGSTOP, until it is told to
+go on.
 """
 
 import json
@@ -9,9 +10,10 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import crashpoints
-from tests.chaos.planted.registry import BUGS, take_out
+from tests.chaos.planted.registry import BUGS, swap, take_out
 
 _POLL = 0.02
 
@@ -23,6 +25,7 @@ class Order:
     number: int = 0
     bug: str | None = None
     armed: str = ""
+    stops: bool = False
 
 
 def give(path: Path, order: Order) -> None:
@@ -50,7 +53,7 @@ def followed(path: Path) -> int:
 def follow(path: Path, role: str) -> None:
     """Becomes what the file says now, and whatever it will say, as long as this process lives."""
     order = _read(path)
-    _become(path, order, role)
+    _answer(path, order, role)
     threading.Thread(target=_watch, args=(path, role, order), daemon=True, name="orders").start()
 
 
@@ -59,20 +62,22 @@ def _watch(path: Path, role: str, last: Order) -> None:
         time.sleep(_POLL)
         order = _read(path)
         if order.number != last.number:
-            crashpoints._armed.clear()
-            crashpoints._armed.update(crashpoints.parse(order.armed))
-            _become(path, order, role)
+            _answer(path, order, role, armed=order.armed)
             last = order
 
 
-def _become(path: Path, order: Order, role: str) -> None:
+def _answer(path: Path, order: Order, role: str, *, armed: str = "") -> None:
+    crashpoints._armed.clear()
     take_out()
     answer = str(order.number)
-    if order.bug is not None and role in BUGS[order.bug].processes:
-        try:
+    try:
+        if order.bug is not None and role in BUGS[order.bug].processes:
             BUGS[order.bug].plant()
-        except Exception as problem:  # noqa: BLE001 - whatever it is, who gave the order has to know
-            answer = f"could not plant {order.bug}: {problem!r}"
+    except Exception as problem:  # noqa: BLE001 - whatever it is, who gave the order has to know
+        answer = f"could not plant {order.bug}: {problem!r}"
+    if order.stops:
+        swap(crashpoints, "signal", lambda real: SimpleNamespace(SIGKILL=real.SIGSTOP))
+    crashpoints._armed.update(crashpoints.parse(armed))
     path.with_suffix(".followed").write_text(answer, encoding="utf-8")
 
 
