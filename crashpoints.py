@@ -31,6 +31,9 @@ NAMES: Mapping[str, str] = {
     "before_doubt_is_recorded": "An attempt of a dead execution was found, and its doubt is not written yet.",
     "before_end_commit": "The end of a notification is written and not committed.",
     "after_end_commit": "The end of a notification is committed, and the workflow does not have it.",
+    "before_park_commit": "A notification is parked, uncommitted.",
+    "after_park_commit": "A notification is parked, and its workflow was not told.",
+    "before_repair_commit": "Housekeeping mended a notification, uncommitted.",
     "before_adopt_commit": "Receipts that waited were given to their messages, uncommitted.",
 }
 """Every crash point, with what holds at that instant."""

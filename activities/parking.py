@@ -5,6 +5,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.persistence import persist
+from crashpoints import crash_here
 from db import decisions, parking
 from db.session import Database
 from domain.notifications import Decision, ParkOrder
@@ -33,6 +34,8 @@ class Parking:
             # What was decided on the way stays true; that it was parked is not, where it was not.
             decided = [item for item in order.decisions if parked or item.kind != "parked"]
             await decisions.add(connection, tenant_id, {order.notification_id: decided})
+            crash_here("before_park_commit")
+        crash_here("after_park_commit")
         return parked
 
     async def _unpark(self, tenant_id: str, notification_id: str, decided: tuple[Decision, ...]) -> None:

@@ -8,6 +8,7 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from crashpoints import crash_here
 from db import findings, mending
 from db.findings import NewFinding
 from db.mending import Case
@@ -92,6 +93,7 @@ class Repairs:
             if repair is None and await findings.told_lately(connection, tenant_id, found):
                 return None
             await findings.record(connection, tenant_id, [found])
+            crash_here("before_repair_commit")
         count(found)
         return found
 
