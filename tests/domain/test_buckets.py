@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import buckets
-from domain.buckets import HORIZON, MOST_RUNS, State
+from domain.buckets import HORIZON, MOST_RUNS, Run, State
 from domain.limits import Bucket
 from domain.reasons import Reason
 
@@ -173,6 +173,17 @@ def test_a_row_stays_short_however_many_wait_for_something_else() -> None:
     given = [desk.ask(pair, account) for _ in range(2) for pair in pairs]
     assert given.count(None) == 10
     assert len(desk.states["account"].runs) == MOST_RUNS
+
+
+def test_a_settled_bucket_forgets_the_slots_that_are_over() -> None:
+    one = bucket("a", 1)
+    over = Run(first=5 * SECOND, step=10 * SECOND, count=3)
+    ahead = Run(first=40 * SECOND, step=SECOND, count=2)
+    settled = buckets.settled(one, State(front=0, runs=(over, ahead)), 6 * SECOND)
+    assert settled == State(front=6 * SECOND, runs=(Run(first=15 * SECOND, step=10 * SECOND, count=2), ahead))
+    gone = Run(first=2 * SECOND, step=SECOND, count=1)
+    assert buckets.settled(one, State(front=0, runs=(gone, over, ahead)), 6 * SECOND) == settled
+    assert buckets.settled(one, State(front=0, runs=(gone,)), 6 * SECOND) == State(front=6 * SECOND)
 
 
 def test_an_emptied_bucket_goes_on_at_its_rate() -> None:
