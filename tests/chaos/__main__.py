@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.chaos import faults, table
 from tests.chaos.campaign import Plan, Report, Verdict, run
 
-_SECONDS = 40
+_SECONDS = 30
 _OVERHEAD = 45.0
 """Seconds that a campaign takes besides, as a first guess: start, settling, checks."""
 _FIRST_SEED = 1
@@ -58,7 +58,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="run this campaign alone")
     parser.add_argument("--minutes", type=float, default=9.0, help="begin no campaign that would end later (9)")
     parser.add_argument("--seconds", type=int, default=_SECONDS, help=f"length of one campaign ({_SECONDS})")
-    parser.add_argument("--rate", type=float, default=12.0, help="requests per second (12)")
+    parser.add_argument("--rate", type=float, default=10.0, help="requests per second (10)")
     parser.add_argument("--faults", help="names, comma separated; all of them unless given")
     parser.add_argument("--planted", help="start API and workers with this bug, which must be found")
     parser.add_argument("--records", type=Path, help="keep what was recorded in this directory")

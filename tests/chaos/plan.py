@@ -25,10 +25,10 @@ class Plan:
     seconds: int = 30
     faults: tuple[str, ...] | None = None
     planted: str | None = None
-    rate: float = 12.0
+    rate: float = 10.0
     tenants: int = 3
     workers: int = 2
-    settle: float = 120.0
+    settle: float = 240.0
     late: float = 30.0
     records: Path | None = None
 

@@ -206,7 +206,7 @@ def test_a_report_says_how_to_see_it_again(tmp_path: Path) -> None:
     assert report.verdict is Verdict.INVALID  # the promise has no row
     lines = table.complaints(report)
     assert all(line.startswith("seed 3: ") for line in lines)
-    assert lines[-1].endswith("python -m tests.chaos --seed 3 --seconds 30 --rate 12")
+    assert lines[-1].endswith("python -m tests.chaos --seed 3 --seconds 30 --rate 10")
 
 
 def test_the_command_of_a_plan_is_read_as_that_plan() -> None:
