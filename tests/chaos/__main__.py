@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: runs campaigns one after the other and prints their table; 0 only if all are valid."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -66,4 +67,5 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the disk is taken away on the way out
     sys.exit(main(sys.argv[1:]))
