@@ -58,7 +58,7 @@ class Explanation(Shown):
 @router.get("/{notification_id}/explain", summary="Explain a notification")
 async def explain_notification(notification_id: NotificationId, principal: Reader, services: ServicesOf) -> Explanation:
     """Says where a notification stands and what it waits for, and gives every reason for what was not sent."""
-    async with services.database.tenant(principal.tenant_id) as connection:
+    async with services.database.snapshot(principal.tenant_id) as connection:
         found = await explanation(connection, principal.tenant_id, notification_id, services.now())
     if found is None:
         raise not_found("notification")

@@ -83,7 +83,7 @@ async def get_notification(
     notification_id: NotificationId, principal: Reader, services: ServicesOf
 ) -> NotificationDetail:
     """Returns a notification with its messages and every attempt to hand one over."""
-    async with services.database.tenant(principal.tenant_id) as connection:
+    async with services.database.snapshot(principal.tenant_id) as connection:
         row = await notifications.get(connection, principal.tenant_id, notification_id)
         if row is None:
             raise not_found("notification")

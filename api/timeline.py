@@ -60,7 +60,7 @@ async def get_notification_timeline(
     notification_id: NotificationId, principal: Reader, services: ServicesOf
 ) -> Timeline:
     """Returns everything that happened to a notification, from the beginning, with reasons."""
-    async with services.database.tenant(principal.tenant_id) as connection:
+    async with services.database.snapshot(principal.tenant_id) as connection:
         if not await notifications.exists(connection, principal.tenant_id, notification_id):
             raise not_found("notification")
         rows = await timeline.of_notification(connection, principal.tenant_id, notification_id, limit=MOST_ENTRIES + 1)

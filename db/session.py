@@ -37,7 +37,7 @@ def _renamed(url: URL, name: str, wanted: str) -> URL:
 
 
 class Database:
-    """The pool of connections and the two ways to open a transaction on it."""
+    """The pool of connections and the ways to open a transaction on it."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -68,6 +68,15 @@ class Database:
         async with self._engine.begin() as connection:
             await connection.execute(_AS_TENANT, {"tenant_id": str(tenant_id)})
             yield connection
+
+    @asynccontextmanager
+    async def snapshot(self, tenant_id: UUID) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction whose statements all see one instant of one tenant, for answers of several of them."""
+        async with self._engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                await connection.execute(_AS_TENANT, {"tenant_id": str(tenant_id)})
+                yield connection
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[AsyncConnection]:

@@ -43,7 +43,7 @@ ENHANCED: tuple[tuple[str, type[DeliveryError]], ...] = (
     ("5.7.57", Misconfigured),
     ("4.2.", RecipientThrottled),  # this mailbox is full, disabled for now, or receives mail too fast
     ("4.5.3", Throttled),  # too many recipients
-    ("4.7.", Throttled),  # grey-listed, over a rate, or of doubtful reputation for now
+    ("4.7.", Throttled),  # over a rate, or of doubtful reputation for now; grey-listed, if it comes at `rcpt`
     ("4.", Unavailable),
 )
 AT_STAGE: dict[tuple[int, str], type[DeliveryError]] = {
@@ -81,6 +81,7 @@ _QUEUE_IDS = (
 _LONGEST_ID = 200
 _REFUSALS = range(400, 600)
 _PERMANENT_FROM = 500
+_GREY = frozenset({450, 451})
 
 
 def enhanced_code(text: str) -> str | None:
@@ -118,8 +119,7 @@ def _kind(response: MailResponse, enhanced: str | None) -> type[DeliveryError]:
     permanent = response.code >= _PERMANENT_FROM
     # A code of the other class contradicts the reply code, which is the one that binds.
     if enhanced is not None and enhanced[0] == str(response.code)[0]:
-        kind = _not_about_recipient(response.stage, enhanced) if permanent else None
-        kind = kind or kind_of_status(enhanced)
+        kind = _by_stage(response, enhanced) or kind_of_status(enhanced)
         if kind is not None:
             return kind
     elif (response.code, response.stage) in AT_STAGE:
@@ -129,8 +129,16 @@ def _kind(response: MailResponse, enhanced: str | None) -> type[DeliveryError]:
     return PERMANENT.get(response.stage, ContentRefused if response.stage == "data" else Rejected)
 
 
-def _not_about_recipient(stage: str, enhanced: str) -> type[DeliveryError] | None:
-    """Returns the class of a code that came before a recipient was named: it is about us or about the sender."""
+def _by_stage(response: MailResponse, enhanced: str) -> type[DeliveryError] | None:
+    """Returns the class of a code that means something else where it came.
+
+    A permanent one that came before a recipient was named is about us or about the sender. Grey-listing answers to
+    one recipient with 450 or 451 and leaves the connection open: it says nothing about others.
+    """
+    stage = response.stage
+    if response.code < _PERMANENT_FROM:
+        grey = stage == "rcpt" and enhanced.startswith("4.7.") and response.code in _GREY
+        return RecipientThrottled if grey else None
     if stage in {"connect", "auth"} or (stage == "mail" and enhanced.startswith(("5.1.", "5.2."))):
         return PERMANENT[stage]
     return None

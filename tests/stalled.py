@@ -100,9 +100,9 @@ class Yard:
         return (await self.rows(notification, notification.c.id == notification_id))[0]
 
     async def rows(self, table: Table, *where: Any) -> Sequence[Any]:
-        """Returns the tenant's rows of a table."""
+        """Returns the tenant's rows of a table, in the order of their keys."""
         async with self.database.tenant(self.tenant_id) as connection:
-            return (await connection.execute(select(table).where(*where))).mappings().all()
+            return (await connection.execute(select(table).where(*where).order_by(*table.primary_key))).mappings().all()
 
     async def findings(self, **wanted: Any) -> list[Finding]:
         """Returns the tenant's findings, the newest first."""

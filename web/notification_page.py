@@ -47,7 +47,7 @@ async def notification_page(
 ) -> Response:
     """Shows a notification."""
     tenant_id = session.principal.tenant_id
-    async with services.database.tenant(tenant_id) as connection:
+    async with services.database.snapshot(tenant_id) as connection:
         row = await notifications.get(connection, tenant_id, notification_id)
         ledger = await outlook.read(connection, tenant_id, notification_id, quarantines=QUARANTINES, now=services.now())
         if row is None or ledger is None:

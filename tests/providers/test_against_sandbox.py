@@ -15,7 +15,7 @@ from domain.errors import (
     DeliveryError,
     InvalidAddress,
     Misconfigured,
-    Throttled,
+    RecipientThrottled,
     Unavailable,
     Uncertain,
 )
@@ -135,7 +135,7 @@ async def test_a_template_is_accepted_and_its_receipts_name_the_attempt(stage: S
     [
         ("0001", InvalidAddress),
         ("0003", Uncertain),
-        ("0004", Throttled),
+        ("0004", RecipientThrottled),
         ("0005", Uncertain),
         ("0008", Uncertain),
         ("0012", Uncertain),
@@ -220,8 +220,8 @@ async def test_a_mail_is_accepted_and_arrives_as_it_was(stage: Stage) -> None:
     ("mailbox", "kind"),
     [
         ("refused", InvalidAddress),
-        ("full", Unavailable),
-        ("greylist", Throttled),
+        ("full", RecipientThrottled),
+        ("greylist", RecipientThrottled),
         ("busy", Unavailable),
         ("spam", ContentRefused),
         ("tempfail", Unavailable),
