@@ -9,7 +9,13 @@ from uuid import UUID
 from temporalio.api.enums.v1 import PendingWorkflowTaskState, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHistoryEventFilterType,
+)
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -17,6 +23,7 @@ from domain.recovery import Life, Workflow
 from domain.status import Status
 
 _AT_ONCE = 10
+_SERVER = "history-service"  # as the server signs what it does by itself (`IdentityHistoryService` in its source)
 _LIVES = {
     WorkflowExecutionStatus.RUNNING: Life.RUNNING,
     WorkflowExecutionStatus.CONTINUED_AS_NEW: Life.RUNNING,
@@ -69,6 +76,8 @@ class WorkflowFacts:
             life = _LIVES.get(found.status or WorkflowExecutionStatus.RUNNING, Life.RUNNING)
             if life is Life.RUNNING and _is_interrupted(found):
                 return Workflow(life=Life.INTERRUPTED)
+            if found.status is WorkflowExecutionStatus.TERMINATED and await self._ended_by_server(workflow_id):
+                life = Life.FAILED
             result = await self._result(workflow_id) if life is Life.COMPLETED else None
             return Workflow(life=life, closed_at=found.close_time, result=result)
 
@@ -111,6 +120,14 @@ class WorkflowFacts:
         names = ", ".join(f"'{name}'" for name in workflow_ids)
         query = f"ExecutionStatus = 'Running' AND WorkflowId IN ({names})"
         return {found.id async for found in self._client.list_workflows(query, page_size=1000)}
+
+    async def _ended_by_server(self, workflow_id: str) -> bool:
+        """Tells whether nobody asked for a termination: the server itself ends what has grown beyond its limits."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        last = WorkflowHistoryEventFilterType.CLOSE_EVENT
+        async for event in handle.fetch_history_events(event_filter_type=last):
+            return event.workflow_execution_terminated_event_attributes.identity == _SERVER
+        return False
 
     async def _result(self, workflow_id: str) -> Status | None:
         """Returns the status that a completed workflow ended with, None where it cannot be read."""

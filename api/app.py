@@ -31,7 +31,7 @@ def create_app(
         ValueError: The settings name no usable key ring.
     """
     settings = settings or Settings()
-    services = _services(settings, database, key_ring)
+    services = services_for(settings, database=database, key_ring=key_ring)
     app = FastAPI(
         title="Carillon",
         version=version("carillon"),
@@ -39,11 +39,11 @@ def create_app(
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(services, close=database is None),
+        lifespan=_lifespan(close=database is None),
     )
     app.state.services = services
     app.add_middleware(RequestLimits)
-    app.add_middleware(RequestContext, metrics=services.metrics, https=settings.public_url.startswith("https://"))
+    app.add_middleware(RequestContext, https=settings.public_url.startswith("https://"))
     problems.install(app)
     openapi.install(app)
     pages.mount_assets(app)
@@ -52,7 +52,8 @@ def create_app(
     return app
 
 
-def _services(settings: Settings, database: Database | None, key_ring: KeyRing | None) -> Services:
+def services_for(settings: Settings, *, database: Database | None = None, key_ring: KeyRing | None = None) -> Services:
+    """Returns what the handlers of an application work with; the application keeps it as `state.services`."""
     key_ring = key_ring or KeyRing.parse(settings.key_ring.get_secret_value())
     return Services(
         settings=settings,
@@ -64,9 +65,10 @@ def _services(settings: Settings, database: Database | None, key_ring: KeyRing |
     )
 
 
-def _lifespan(services: Services, *, close: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(*, close: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services: Services = app.state.services
         yield
         await services.background.finish()
         await services.waker.close()

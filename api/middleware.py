@@ -34,9 +34,8 @@ _TRANSPORT_SECURITY = "max-age=31536000"
 class RequestContext:
     """Gives a request its id, its headers and its place in the metrics; turns a defect into a plain 500."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._metrics = metrics
         self._headers = _HEADERS | ({"Strict-Transport-Security": _TRANSPORT_SECURITY} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +47,8 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, self._headers | {"X-Request-Id": request_id})
         started = time.perf_counter()
-        with self._metrics.in_flight.track_inprogress(), structlog.contextvars.bound_contextvars(request_id=request_id):
+        metrics: Metrics = scope["app"].state.services.metrics
+        with metrics.in_flight.track_inprogress(), structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, answer.send)
             except Exception as error:
@@ -57,16 +57,7 @@ class RequestContext:
                     raise
                 await internal_error().response(request_id)(scope, receive, answer.send)
             finally:
-                self._account_for(scope, answer.status or 500, time.perf_counter() - started)
-
-    def _account_for(self, scope: Scope, status: int, seconds: float) -> None:
-        """Counts the answer and logs it by its route: paths and queries can hold ids and addresses."""
-        route = getattr(scope.get("route"), "path", None)
-        self._metrics.observe(method=scope["method"], route=route, status=status, seconds=seconds)
-        level = logging.DEBUG if status < _FIRST_ERROR else logging.INFO
-        log.log(
-            level, "request.answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
-        )
+                _account_for(scope, metrics, answer.status or 500, time.perf_counter() - started)
 
 
 class RequestLimits:
@@ -137,3 +128,11 @@ def _counted(receive: Receive, limit: int) -> Callable[[], Awaitable[Message]]:
 
 def _too_large(limit: int) -> Problem:
     return Problem(Kind.BODY_TOO_LARGE, f"The body may have {limit} bytes; send less.", limit=limit)
+
+
+def _account_for(scope: Scope, metrics: Metrics, status: int, seconds: float) -> None:
+    """Counts the answer and logs it by its route: paths and queries can hold ids and addresses."""
+    route = getattr(scope.get("route"), "path", None)
+    metrics.observe(method=scope["method"], route=route, status=status, seconds=seconds)
+    level = logging.DEBUG if status < _FIRST_ERROR else logging.INFO
+    log.log(level, "request.answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))

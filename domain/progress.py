@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.notifications import Delivered, Hop, Outcome, Plan
+from domain.notifications import Decision, Delivered, Hop, NotificationInput, Outcome, Plan
 from domain.reasons import Reason
 from domain.status import Status, advance
 
@@ -157,3 +157,26 @@ def _renewed(hop: Hop, fresh: Hop | None) -> Hop:
         address_id=fresh.address_id,
         quarantine=fresh.quarantine,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What the workflow of a notification hands to its next run when its history has grown long.
+
+    Attributes:
+        decisions: Those that nobody wrote down yet.
+        sequence: The number of the last decision.
+    """
+
+    plan: Plan
+    progress: Progress
+    decisions: tuple[Decision, ...]
+    sequence: int
+    visible_status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRun(NotificationInput):
+    """What a run of the workflow of a notification starts with; the first one carries nothing yet."""
+
+    carried: Carried | None = None

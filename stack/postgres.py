@@ -26,7 +26,7 @@ _POLL = 0.01
 _SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",
-    "max_connections": "200",
+    "max_connections": "300",
     "fsync": "on",
     "synchronous_commit": "on",
     "password_encryption": "scram-sha-256",  # pragma: allowlist secret

@@ -1,5 +1,6 @@
 """What a workflow decided and nobody wrote down yet; it travels with the next order, so that it costs no step."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from domain.notifications import Decision
@@ -9,9 +10,9 @@ from domain.reasons import Reason
 class Notes:
     """Numbers decisions, so that each is recorded once, and collects them for the next transaction."""
 
-    def __init__(self) -> None:
-        self._decisions: list[Decision] = []
-        self._sequence = 0
+    def __init__(self, decisions: Iterable[Decision] = (), sequence: int = 0) -> None:
+        self._decisions = list(decisions)
+        self.sequence = sequence
         self._last: tuple[str, Reason, int | None] | None = None
 
     def add(
@@ -27,8 +28,8 @@ class Notes:
         if kind == "delayed" and self._last == (kind, reason, hop):
             return
         self._last = (kind, reason, hop)
-        self._sequence += 1
-        noted = Decision(sequence=self._sequence, kind=kind, reason=reason, hop=hop, until=until, channel=channel)
+        self.sequence += 1
+        noted = Decision(sequence=self.sequence, kind=kind, reason=reason, hop=hop, until=until, channel=channel)
         self._decisions.append(noted)
 
     def take(self) -> tuple[Decision, ...]:

@@ -8,27 +8,21 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 with workflow.unsafe.imports_passed_through():
-    from activities.delivery import Delivery, DeliveryPage
-    from activities.parking import Parking
-    from activities.records import Records
-    from activities.resolution import Resolution, ResolutionPage
     from domain.notifications import (
-        AttemptRecord,
         Delivered,
         DeliveryOrder,
         Ending,
-        NotificationInput,
         Outcome,
         ParkOrder,
         Plan,
     )
-    from domain.progress import Progress, renewed
+    from domain.progress import Carried, NotificationRun, Progress, renewed
     from domain.reasons import Reason
     from domain.routing import decide
     from domain.status import Status
     from domain.steps import Finish, NextHop, Park, Send, Step, Wait
+    from workflows import calls
     from workflows.notes import Notes
-    from workflows.options import DATABASE_TIMEOUT, DELIVERY_TIMEOUT, PATIENT
 
 STATUS = SearchAttributeKey.for_keyword("CarillonStatus")
 
@@ -42,23 +36,27 @@ class NotificationWorkflow:
     """Delivers one notification. Signals only change what it knows; `run` alone acts."""
 
     @workflow.init
-    def __init__(self, order: NotificationInput) -> None:
+    def __init__(self, order: NotificationRun) -> None:
         self._order = order
-        self._plan = Plan(hops=())
-        self._progress = Progress()
+        carried = order.carried
+        self._plan = carried.plan if carried else Plan(hops=())
+        self._progress = carried.progress if carried else Progress()
         self._heard = 0
         self._resumptions = 0
-        self._notes = Notes()
-        self._visible_status: str | None = None
+        self._notes = Notes(carried.decisions, carried.sequence) if carried else Notes()
+        self._visible_status = carried.visible_status if carried else None
         self._closed = False
 
     @workflow.run
-    async def run(self, order: NotificationInput) -> str:  # noqa: ARG002 - the SDK gives it to `__init__` too
+    async def run(self, order: NotificationRun) -> str:
         """Returns the status that the notification ends with."""
-        await self._until_due()
-        self._plan = await self._resolve("make the plan")
+        if order.carried is None:
+            await self._until_due()
+            self._plan = await self._resolve("make the plan")
         while not isinstance(step := self._decide(), Finish):
             await self._do(step)
+            if workflow.info().is_continue_as_new_suggested() and not self._closed:
+                workflow.continue_as_new(replace(self._order, carried=self._carried()))
         return await self._end(step)
 
     @workflow.signal(name="receipt")
@@ -92,6 +90,15 @@ class NotificationWorkflow:
     def _decide(self) -> Step:
         return decide(self._plan, self._progress, workflow.now(), self._order.expires_at)
 
+    def _carried(self) -> Carried:
+        return Carried(
+            plan=self._plan,
+            progress=self._progress,
+            decisions=self._notes.take(),
+            sequence=self._notes.sequence,
+            visible_status=self._visible_status,
+        )
+
     async def _until_due(self) -> None:
         due = self._order.send_at
         if due is None or due <= workflow.now():
@@ -102,15 +109,7 @@ class NotificationWorkflow:
         await self._sleep_until(min(due, expires_at) if expires_at else due, until_heard=False)
 
     async def _resolve(self, summary: str) -> Plan:
-        page = ResolutionPage(tenant_id=self._order.tenant_id, notification_ids=(self._order.notification_id,))
-        plans = await workflow.execute_local_activity_method(
-            Resolution.resolve,
-            page,
-            start_to_close_timeout=DATABASE_TIMEOUT,
-            retry_policy=PATIENT,
-            summary=summary,
-        )
-        plan = plans[0]
+        plan = await calls.resolve(self._order, summary)
         for skipped in plan.skipped:
             self._notes.add("skipped", skipped.reason, channel=skipped.channel.value)
         return plan
@@ -133,7 +132,7 @@ class NotificationWorkflow:
             self._notes.add("failover", Reason.FAILED_OVER, hop=step.hop.index, channel=step.hop.channel.value)
         delivered = await self._deliver(step)
         if delivered.unrecorded is not None:
-            recorded = await self._record(delivered.unrecorded)
+            recorded = await calls.record(delivered.unrecorded)
             delivered = replace(recorded, follow_up=delivered.follow_up)
         index = step.hop.index
         if step.part == 1:
@@ -156,25 +155,10 @@ class NotificationWorkflow:
             reserved_for=step.reserved_for,
             decisions=(taken := self._notes.take()),
         )
-        results = await workflow.execute_local_activity_method(
-            Delivery.deliver,
-            DeliveryPage(tenant_id=order.tenant_id, orders=(order,)),
-            start_to_close_timeout=DELIVERY_TIMEOUT,
-            retry_policy=PATIENT,
-            summary=f"{step.hop.channel.value} by {step.hop.provider}, attempt {step.number}",
-        )
-        if results[0].reason is Reason.ACCOUNT_BUSY:
+        delivered = await calls.deliver(order)
+        if delivered.reason is Reason.ACCOUNT_BUSY:
             self._notes.put_back(taken)
-        return results[0]
-
-    async def _record(self, record: AttemptRecord) -> Delivered:
-        return await workflow.execute_activity_method(
-            Delivery.record,
-            record,
-            start_to_close_timeout=DATABASE_TIMEOUT,
-            retry_policy=PATIENT,
-            summary="record what the database could not take",
-        )
+        return delivered
 
     async def _wait(self, step: Wait) -> None:
         state = self._progress.hop(step.hop.index)
@@ -211,13 +195,7 @@ class NotificationWorkflow:
             account_id=self._account_of(step),
             decisions=self._notes.take(),
         )
-        return await workflow.execute_local_activity_method(
-            Parking.park,
-            order,
-            start_to_close_timeout=DATABASE_TIMEOUT,
-            retry_policy=PATIENT,
-            summary=f"park: {step.reason.value}",
-        )
+        return await calls.park(order)
 
     def _account_of(self, step: Park) -> str | None:
         if step.hop is None:
@@ -226,24 +204,12 @@ class NotificationWorkflow:
         return step.hop.alternates[account - 1].account_id if account else step.hop.account_id
 
     async def _unpark(self) -> None:
-        await workflow.execute_local_activity_method(
-            Parking.unpark,
-            args=[self._order.tenant_id, self._order.notification_id, self._notes.take()],
-            start_to_close_timeout=DATABASE_TIMEOUT,
-            retry_policy=PATIENT,
-            summary="go on",
-        )
+        await calls.unpark(self._order, self._notes.take())
         self._show(Status.QUEUED.value, "goes on")
 
     async def _read_statuses(self) -> None:
         """Reads where the messages stand: a signal that got lost costs time, never truth."""
-        found = await workflow.execute_local_activity_method(
-            Records.statuses,
-            args=[self._order.tenant_id, self._order.notification_id],
-            start_to_close_timeout=DATABASE_TIMEOUT,
-            retry_policy=PATIENT,
-            summary="read what receipts said",
-        )
+        found = await calls.statuses(self._order)
         for hop, status in enumerate(found):
             if status is not None:
                 self._hear(hop, status)
@@ -258,13 +224,7 @@ class NotificationWorkflow:
                 reason=step.reason,
                 decisions=self._notes.take(),
             )
-            status = await workflow.execute_local_activity_method(
-                Records.end,
-                ending,
-                start_to_close_timeout=DATABASE_TIMEOUT,
-                retry_policy=PATIENT,
-                summary=f"end as {step.status.value}",
-            )
+            status = await calls.end(ending)
         if self._visible_status is not None:
             self._show(status.value, "ended")
         return status.value

@@ -95,6 +95,15 @@ async def test_a_terminated_workflow_ends_its_notification_as_cancelled(yard: Ya
     assert await yard.rows(outbox) == []
 
 
+async def test_what_the_server_itself_terminated_was_cancelled_by_nobody(yard: Yard) -> None:
+    made = await yard.notification("not_sent")
+    handle = await yard.start(made)
+    server = await Client.connect(yard.client.service_client.config.target_host, identity="history-service")
+    await server.get_workflow_handle(handle.id).terminate(reason="Workflow history count exceeds limit.")
+    found = await yard.sweep_until_found()
+    assert (found.kind, found.detail["status"]) == ("workflow_failed", "failed")
+
+
 async def test_what_a_message_achieved_counts_more_than_the_termination(yard: Yard) -> None:
     made = await yard.notification()
     await yard.message(made, "accepted", status="delivered")

@@ -1,6 +1,7 @@
 """The API in this process, a tenant, and keys for it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cache
 from uuid import UUID
 
 import httpx
@@ -10,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api import credentials
-from api.app import create_app
+from api.app import create_app, services_for
 from db import keys
 from db.session import Database
 from sandbox.serve import Sandbox, SandboxSettings
@@ -31,10 +32,18 @@ def settings(dsn: str) -> Settings:
     )
 
 
+@cache
+def built() -> FastAPI:
+    """Returns the application of all tests: to put its routes together takes longer than most of them."""
+    nowhere = Database.connect("postgresql://127.0.0.1:1/none")
+    return create_app(Settings(), database=nowhere, key_ring=KeyRing({"nobody": b"k" * 32}))
+
+
 @pytest.fixture
 async def app(settings: Settings, database: Database, key_ring: KeyRing) -> AsyncIterator[FastAPI]:
     """The running application on this test's database."""
-    made = create_app(settings, database=database, key_ring=key_ring)
+    made = built()
+    made.state.services = services_for(settings, database=database, key_ring=key_ring)
     async with made.router.lifespan_context(made):
         yield made
 

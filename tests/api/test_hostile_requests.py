@@ -5,10 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
+from api.app import create_app
 from api.json_body import parse
 from api.problems import Problem
+from db.session import Database
+from sealing import KeyRing
+from settings import Settings
 
 JSON = {"Content-Type": "application/json"}
 
@@ -160,12 +163,17 @@ async def test_an_error_in_the_query_names_the_parameter(client: httpx.AsyncClie
     assert [(error["in"], error["parameter"]) for error in errors] == [("query", "limit")]
 
 
-async def test_a_defect_of_ours_tells_nothing(app: FastAPI, anonymous: httpx.AsyncClient) -> None:
+async def test_a_defect_of_ours_tells_nothing(settings: Settings, database: Database, key_ring: KeyRing) -> None:
+    app = create_app(settings, database=database, key_ring=key_ring)
+
     @app.get("/defect")
     async def defect() -> None:
         raise RuntimeError("the password is swordfish")
 
-    answer = await anonymous.get("/defect")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://test"
+    ) as anonymous:
+        answer = await anonymous.get("/defect")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:carillon:problem:internal-error")
     assert "swordfish" not in answer.text
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -18,7 +18,7 @@ from domain.reasons import Reason
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-AT_ONCE = 60
+AT_ONCE = 200
 MIDNIGHT = datetime(2026, 8, 2, tzinfo=UTC)
 
 

@@ -1,6 +1,7 @@
 """The console in this process, and people with a browser and a key."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.app import services_for
 from db.session import Database
 from sealing import KeyRing
 from settings import Settings
@@ -49,10 +51,18 @@ class Browser:
 BrowserFactory = Callable[..., Awaitable[Browser]]
 
 
+@cache
+def built() -> FastAPI:
+    """Returns the application of all tests: to put its routes together takes longer than most of them."""
+    nowhere = Database.connect("postgresql://127.0.0.1:1/none")
+    return create_app(Settings(), database=nowhere, key_ring=KeyRing({"nobody": b"k" * 32}))
+
+
 @pytest.fixture
 async def app(settings: Settings, database: Database, key_ring: KeyRing) -> AsyncIterator[FastAPI]:
     """The running site on this test's database."""
-    made = create_app(settings, database=database, key_ring=key_ring)
+    made = built()
+    made.state.services = services_for(settings, database=database, key_ring=key_ring)
     async with made.router.lifespan_context(made):
         yield made
 

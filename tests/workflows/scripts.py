@@ -128,7 +128,7 @@ async def running(
     async with worker:
         order = NotificationInput(tenant_id="t", notification_id="n", **times)
         workflow_id = f"test/{uuid.uuid4()}"
-        handle = await client.start_workflow(NotificationWorkflow.run, order, id=workflow_id, task_queue=queue)
+        handle = await client.start_workflow("notification", order, id=workflow_id, task_queue=queue, result_type=str)
         yield handle
         if os.environ.get("CARILLON_RECORD_HISTORIES"):
             await _record(handle)
