@@ -8,18 +8,13 @@ dispatcher takes the row; what was started already is found started.
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
 from temporalio.common import (
     Priority,
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -27,13 +22,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.bulkheads import Bulkheads
 from crashpoints import crash_here
-from db import outbox
+from db import outbox, pages
 from db.errors import FAILURES, is_unavailable
 from db.outbox import Entry
 from db.session import Database
-from domain.notifications import NotificationInput
-from domain.operations import OperationInput
-from domain.outages import OutageInput
+from domain.notifications import LANES, Lane
+from domain.pages import SMALLEST_PAGE
+from workflows import starting
 
 log = structlog.get_logger(__name__)
 
@@ -44,20 +39,15 @@ _POLL_SECONDS = 1.0
 _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
 _AWAY_SECONDS = 2.0
 _LONGEST_PAUSE = 600.0
-_TEXT = {
-    "template": SearchAttributeKey.for_keyword("CarillonTemplate"),
-    "resource": SearchAttributeKey.for_keyword("CarillonResource"),
-    "trigger": SearchAttributeKey.for_keyword("CarillonTrigger"),
-    "channel": SearchAttributeKey.for_keyword("CarillonChannel"),
-}
-_TENANT = SearchAttributeKey.for_keyword("CarillonTenant")
+_BESIDE_PAGES = 4
 
 
 class Dispatcher:
     """Takes rows of the outbox and hands them over, `in_flight` at a time.
 
     With `bulkheads` it starts no more than this process has room for; what does not fit stays in the outbox, in its
-    tenant's line, where whoever is more urgent still overtakes it. Signals always pass.
+    tenant's line, where whoever is more urgent still overtakes it. Signals always pass. With a `page_size`, the fronts
+    of long lines start as pages of that size as soon as it falls behind.
     """
 
     def __init__(
@@ -68,7 +58,10 @@ class Dispatcher:
         task_queue: str,
         in_flight: int = 20,
         bulkheads: Bulkheads | None = None,
+        page_size: int = 0,
     ) -> None:
+        self._page_size = page_size
+        self._behind = False
         self._database = database
         self._client = client
         self._task_queue = task_queue
@@ -132,15 +125,28 @@ class Dispatcher:
         room = self._bulkheads.room
         count, full = (min(count, room), False) if room else (count, True)
         async with self._database.system() as connection:
+            if self._behind and not full:
+                formed = await self._form_pages(connection, room)
+                count = min(count, formed + _BESIDE_PAGES) if formed else count
             entries = await outbox.lease(connection, count=count, served=self._served, signals_only=full)
+        self._behind = len(entries) == count and self._page_size > 0
         self._served = outbox.turns(self._served, entries)
         for entry in entries:  # before it is asked how much room is left the next time
-            if entry.kind == "start" and _attempts_at_once(entry.payload):
-                self._bulkheads.started(entry.workflow_id)
+            if entry.kind == "start" and (attempts := starting.attempts_at_once(entry.payload)):
+                self._bulkheads.started(entry.workflow_id, attempts)
         if entries:
             crash_here("after_lease")
         _LEASED.observe(len(entries))
         return entries
+
+    async def _form_pages(self, connection: AsyncConnection, room: int) -> int:
+        """Lets the front of each long line start as one page; what is urgent never waits in one."""
+        most = room // self._page_size
+        if most == 0:
+            return 0
+        least = min(SMALLEST_PAGE, self._page_size)
+        lane = LANES[Lane.TRANSACTIONAL]
+        return await pages.form(connection, lane=lane, size=self._page_size, least=least, most=most)
 
     async def _mark(self) -> None:
         finished, self._finished = self._finished, []
@@ -195,12 +201,12 @@ class Dispatcher:
         try:
             await self._client.start_workflow(
                 payload["workflow"],
-                _INPUTS[payload["workflow"]](payload["input"]),
+                starting.INPUTS[payload["workflow"]](payload["input"]),
                 id=entry.workflow_id,
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=_search_attributes(entry),
-                static_summary=_summary(payload),
+                search_attributes=starting.search_attributes(entry.tenant_id, payload),
+                static_summary=starting.summary(payload),
                 priority=Priority(priority_key=entry.lane + 1, fairness_key=str(entry.tenant_id)),
                 request_eager_start=True,
             )
@@ -231,43 +237,3 @@ class Dispatcher:
                 finally:
                     await connection.close(timeout=1)
             await asyncio.sleep(_POLL_SECONDS)
-
-
-def _notification(fields: Mapping[str, Any]) -> NotificationInput:
-    return NotificationInput(
-        tenant_id=fields["tenant_id"],
-        notification_id=fields["notification_id"],
-        send_at=_time(fields.get("send_at")),
-        expires_at=_time(fields.get("expires_at")),
-    )
-
-
-def _attempts_at_once(payload: Mapping[str, Any]) -> bool:
-    """Tells whether a workflow goes to its first attempt as soon as it starts; a scheduled one waits long before."""
-    send_at = _time(payload["input"].get("send_at"))
-    return payload["workflow"] == "notification" and (send_at is None or send_at <= datetime.now(UTC))
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-_INPUTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
-    "notification": _notification,
-    "operation": lambda fields: OperationInput(**fields),
-    "outage": lambda fields: OutageInput(**fields),
-}
-"""How the input of each kind of workflow is read from its row."""
-
-
-def _search_attributes(entry: Entry) -> TypedSearchAttributes:
-    pairs: list[SearchAttributePair[Any]] = [SearchAttributePair(_TENANT, str(entry.tenant_id))]
-    pairs += [SearchAttributePair(key, entry.payload[name]) for name, key in _TEXT.items() if entry.payload.get(name)]
-    return TypedSearchAttributes(pairs)
-
-
-def _summary(payload: Mapping[str, Any]) -> str:
-    """Returns what the row itself says of its workflow, or what a notification is about."""
-    about = f" about {payload['resource']}" if payload.get("resource") else ""
-    said: str = payload.get("summary") or f"{payload.get('template')}{about}"
-    return said[:200]

@@ -26,6 +26,7 @@ from activities.operations import Operations
 from activities.orphans import Orphans
 from activities.outages import Outages
 from activities.owners import Owners
+from activities.pages import Pages
 from activities.parking import Parking
 from activities.reconciliation import Reconciliation
 from activities.records import Records
@@ -46,10 +47,11 @@ from workflows.housekeeping import HousekeepingWorkflow
 from workflows.notification import NotificationWorkflow
 from workflows.operation import OperationWorkflow
 from workflows.outage import OutageWorkflow
+from workflows.page import PageWorkflow
 
 log = structlog.get_logger(__name__)
 
-WORKFLOWS = [NotificationWorkflow, OperationWorkflow, OutageWorkflow, HousekeepingWorkflow]
+WORKFLOWS = [NotificationWorkflow, PageWorkflow, OperationWorkflow, OutageWorkflow, HousekeepingWorkflow]
 # Above the 8 seconds that one provider call may take, so that a graceful stop leaves no doubt behind.
 _GRACE = timedelta(seconds=15)
 
@@ -79,8 +81,7 @@ async def compose(
             task_queue=task_queue,
             workflows=WORKFLOWS,
             activities=[
-                delivery.deliver,
-                delivery.record,
+                *_of_deliveries(database, delivery),
                 *_of_accounts(database, providers, allowed_hosts),
                 *_of_the_database(database),
                 *_of_housekeeping(client, database),
@@ -97,12 +98,16 @@ async def compose(
         await downloads.aclose()
 
 
+def _of_deliveries(database: Database, delivery: Delivery) -> list[Callable[..., Any]]:
+    """Returns the activities that plan and make attempts, alone or in pages."""
+    resolution = Resolution(database, {name: provider.quarantine for name, provider in PROVIDERS.items()})
+    return [resolution.resolve, delivery.deliver, delivery.record, Pages(database, resolution, delivery).deliver]
+
+
 def _of_the_database(database: Database) -> list[Callable[..., Any]]:
     """Returns the activities that need nothing but the database."""
-    resolution = Resolution(database, {name: provider.quarantine for name, provider in PROVIDERS.items()})
     records, parking, many = Records(database), Parking(database), Operations(database)
     return [
-        resolution.resolve,
         records.end,
         records.statuses,
         parking.park,
@@ -153,7 +158,8 @@ async def run(settings: Settings) -> None:
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
     client = await connect(settings.temporal_address, namespace=settings.temporal_namespace, key_ring=key_ring)
     bulkheads = Bulkheads(settings.deliveries_at_once)
-    dispatcher = Dispatcher(database, client, task_queue=settings.task_queue, bulkheads=bulkheads)
+    page_size = min(settings.page_size, bulkheads.most_of_one)
+    dispatcher = Dispatcher(database, client, task_queue=settings.task_queue, bulkheads=bulkheads, page_size=page_size)
     metrics = await serve_metrics(settings.api_host, settings.worker_metrics_port, healthy=lambda: dispatcher.healthy)
     composed = compose(
         client,
@@ -168,9 +174,7 @@ async def run(settings: Settings) -> None:
     )
     async with metrics, composed as worker:
         log.info("worker.started", task_queue=settings.task_queue)
-        housekeeping = schedules.housekeeping(
-            settings.task_queue, every=timedelta(seconds=settings.housekeeping_seconds)
-        )
+        every = timedelta(seconds=settings.housekeeping_seconds)
         await _until_stopped(
             stop,
             worker,
@@ -178,7 +182,7 @@ async def run(settings: Settings) -> None:
             Reconciliation(database).run(),
             FindingsGauge(database).run(),
             AccountsGauge(database).run(),
-            schedules.keep(client, schedules.HOUSEKEEPING, housekeeping),
+            schedules.keep(client, schedules.HOUSEKEEPING, schedules.housekeeping(settings.task_queue, every=every)),
         )
     await database.close()
     log.info("worker.stopped")

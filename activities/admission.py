@@ -20,9 +20,6 @@ from domain.notifications import Delivered, DeliveryOrder, Outcome
 from domain.reasons import Reason
 from domain.status import Status
 
-_AT_ONCE = timedelta(milliseconds=20)
-"""A turn so near is taken at once: a timer would be later than that."""
-
 _BUSY = timedelta(seconds=1)
 
 
@@ -92,7 +89,11 @@ async def _by_limits(
     usable = {order.notification_id for order in orders if is_usable(order.reserved_for, now)}
     waiting = await _by_silence(connection, tenant_id, {name: bound[name] for name in usable}, now)
     asked = [
-        Asked(name=order.notification_id, limits=_counted_once(bound[order.notification_id], order, now))
+        Asked(
+            name=order.notification_id,
+            limits=_counted_once(bound[order.notification_id], order, now),
+            at_once=order.page_id is not None,
+        )
         for order in orders
         if order.notification_id not in usable
     ]
@@ -142,6 +143,6 @@ def _turn(slot: Slot, now: datetime) -> Delivered | None:
         reason = slot.reason or Reason.DAILY_CAP
         # A cap that is used up is for somebody to raise, or for the next day.
         return held(reason, now, None if reason is Reason.DAILY_CAP else slot.again)
-    if slot.at <= now + _AT_ONCE:
+    if slot.at <= now + limits.AT_ONCE:
         return None
     return replace(held(slot.reason or Reason.RATE_LIMITED, now, slot.at), reserved_for=slot.at)

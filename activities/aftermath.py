@@ -1,6 +1,6 @@
 """What an attempt means for those after it: circuits that open or close, and buckets that a provider wants closed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -48,11 +48,11 @@ def of(
     return Aftermath(news=news, closed_until=_closed_until(record, error, order, work))
 
 
-async def write(connection: AsyncConnection, tenant_id: UUID, aftermath: Aftermath) -> None:
-    """Writes an aftermath; locks are taken as claims take them: notification, limits, circuits."""
-    if aftermath.closed_until is not None:
-        await limits.defer(connection, tenant_id, *aftermath.closed_until)
-    await circuits.note(connection, tenant_id, aftermath.news)
+async def write(connection: AsyncConnection, tenant_id: UUID, aftermaths: Sequence[Aftermath]) -> None:
+    """Writes what attempts mean for others; locks are taken as claims take them: notification, limits, circuits."""
+    for key, until in sorted({one.closed_until for one in aftermaths if one.closed_until is not None}):
+        await limits.defer(connection, tenant_id, key, until)
+    await circuits.note(connection, tenant_id, [item for one in aftermaths for item in one.news])
 
 
 def _closed_until(

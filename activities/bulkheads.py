@@ -30,14 +30,23 @@ class Bulkheads:
         self._total = total
         self._most = max(1, int(total * share))
         self._on_their_way: Counter[str] = Counter()
-        self._started: dict[str, float] = {}
+        self._started: dict[str, tuple[float, int]] = {}
         self._on_room: list[Callable[[], None]] = []
 
     @property
     def room(self) -> int:
         """How many more deliveries this process may take on."""
         self._forget()
-        return max(0, self._total - max(self._on_their_way.total(), len(self._started)))
+        return max(0, self._total - max(self._on_their_way.total(), self._first_attempts))
+
+    @property
+    def _first_attempts(self) -> int:
+        return sum(attempts for _, attempts in self._started.values())
+
+    @property
+    def most_of_one(self) -> int:
+        """How many attempts of one account may be on their way."""
+        return self._most
 
     def enter(self, account_id: object) -> bool:
         """Takes a place for an attempt of this account, or tells that there is none; who got one must `leave`."""
@@ -69,15 +78,15 @@ class Bulkheads:
             if entered:
                 self.leave(account_id)
 
-    def started(self, workflow_id: str) -> None:
-        """Notes a workflow whose first attempt is to come."""
-        self._started[workflow_id] = monotonic()
-        _STARTED.set(len(self._started))
+    def started(self, workflow_id: str, attempts: int = 1) -> None:
+        """Notes a workflow whose first attempts are to come."""
+        self._started[workflow_id] = monotonic(), attempts
+        _STARTED.set(self._first_attempts)
 
     def ended(self, workflow_id: str) -> None:
         """Notes that a workflow's first attempt has an outcome, or that there will be none."""
         if self._started.pop(workflow_id, None) is not None:
-            _STARTED.set(len(self._started))
+            _STARTED.set(self._first_attempts)
             self._tell()
 
     def on_room(self, told: Callable[[], None]) -> None:
@@ -91,9 +100,9 @@ class Bulkheads:
     def _forget(self) -> None:
         """Drops those whose outcome never showed here: another process took them over. The oldest stand first."""
         oldest = monotonic() - _FORGOTTEN_AFTER
-        while self._started and next(iter(self._started.values())) < oldest:
+        while self._started and next(iter(self._started.values()))[0] < oldest:
             del self._started[next(iter(self._started))]
-        _STARTED.set(len(self._started))
+        _STARTED.set(self._first_attempts)
 
     def _tell(self) -> None:
         for told in self._on_room:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 import uuid_utils.compat
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities import admission, aftermath, outcomes
@@ -21,8 +22,9 @@ from activities.aftermath import Aftermath
 from activities.bulkheads import Bulkheads
 from activities.composing import Composed, Composer, has_follow_up
 from activities.persistence import persist
+from activities.recording import Recorder
 from crashpoints import crash_here
-from db import decisions, delivery, holds, records
+from db import decisions, delivery, holds, pages
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
 from domain.errors import DeliveryError, Misconfigured, NotSent, Unavailable, Uncertain
@@ -79,6 +81,7 @@ class Delivery:
         self._database = database
         self._transport = transport
         self._composer = composer
+        self._recorder = Recorder(database)
         self._bulkheads = bulkheads or Bulkheads(total=100)
         self._usual_limits = usual_limits or {}
 
@@ -101,7 +104,7 @@ class Delivery:
     @activity.defn(name="delivery.record")
     async def record(self, record: AttemptRecord) -> Delivered:
         """Records an outcome that the workflow kept while the database could not take it."""
-        return await self._store(record)
+        return await self._recorder.keep(record)
 
     async def _claim(self, tenant_id: UUID, claims: Sequence[Claim]) -> _Ground:
         """Locks, checks what may have changed since the plan was made, and claims what may be sent."""
@@ -109,12 +112,16 @@ class Delivery:
         now = datetime.now(UTC)
         async with self._database.tenant(tenant_id) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
+            moved = {order.notification_id for order in orders if _is_elsewhere(order, work[order.notification_id])}
             reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}
             not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
             free = [order for order in orders if order.notification_id not in not_now]
             held, noteworthy = await admission.judge(connection, tenant_id, free, work, self._usual_limits, now)
             not_now |= held
-            claimed = await delivery.claim(connection, tenant_id, claims, work, not_now.keys())
+            not_now |= {name: outcomes.stopped(Reason.CANCELLED) for name in moved}
+            mine = [claim for claim in claims if claim.order.notification_id not in moved]
+            claimed = await delivery.claim(connection, tenant_id, mine, work, not_now.keys())
+            await _hand_over(connection, tenant_id, orders, {str(item.notification_id) for item in claimed})
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
             await holds.note(connection, tenant_id, not_now)
             crash_here("before_claim_commit")
@@ -187,21 +194,10 @@ class Delivery:
     async def _keep(self, record: AttemptRecord, after: Aftermath) -> Delivered:
         """Records an outcome, or hands it to the workflow, whose history is a durable place too."""
         try:
-            return await persist(lambda: self._store(record, after))
+            return await self._recorder.keep(record, after)
         except Exception as error:  # noqa: BLE001 - whatever it is, what the provider said must not be lost with it
             log.warning("attempt.unrecorded", message_id=record.message_id, error=type(error).__name__)
             return replace(outcomes.delivered(record), unrecorded=record)
-
-    async def _store(self, record: AttemptRecord, after: Aftermath = aftermath.NOTHING) -> Delivered:
-        tenant_id = UUID(record.tenant_id)
-        async with self._database.tenant(tenant_id) as connection:
-            standing = (await records.record(connection, tenant_id, [record]))[record.attempt_id]
-            await aftermath.write(connection, tenant_id, after)
-            crash_here("during_record")
-        crash_here("after_record_before_return")
-        outcome = Outcome(standing.attempt_state)
-        settled = outcomes.delivered(record, outcome=outcome, status=standing.message_status)
-        return replace(settled, closed=standing.ended)
 
     async def _former(self, order: DeliveryOrder, claim: Claimed, work: Work) -> Delivered:
         """Returns what a former execution left: its outcome, or doubt where it died between claim and record."""
@@ -209,7 +205,7 @@ class Delivery:
             log.warning("attempt.found_sending", provider=work.provider, message_id=str(claim.message_id))
             crash_here("before_doubt_is_recorded")
             error = Uncertain("the process that made this attempt ended before it could record the outcome")
-            found = await persist(lambda: self._store(outcomes.refused_record(order, claim, error)))
+            found = await self._recorder.keep(outcomes.refused_record(order, claim, error))
         else:
             found = outcomes.former(claim)
         return replace(found, follow_up=found.outcome is Outcome.ACCEPTED and has_follow_up(order, work))
@@ -229,6 +225,21 @@ def why_not(work: Work, now: datetime) -> Reason | None:
     if work.account_state != "active":
         return Reason.ACCOUNT_SUSPENDED
     return None
+
+
+def _is_elsewhere(order: DeliveryOrder, work: Work) -> bool:
+    """Tells whether a page's member was handed over meanwhile: then its own workflow makes the attempts."""
+    return order.page_id is not None and str(work.page_id) != order.page_id
+
+
+async def _hand_over(
+    connection: AsyncConnection, tenant_id: UUID, orders: Sequence[DeliveryOrder], claimed: Collection[str]
+) -> None:
+    """Gives the members of a page that are not attempted workflows of their own."""
+    waiting = [order for order in orders if order.page_id is not None and order.notification_id not in claimed]
+    if waiting and waiting[0].page_id is not None:
+        ids = [UUID(order.notification_id) for order in waiting]
+        await pages.hand_over(connection, tenant_id, UUID(waiting[0].page_id), ids)
 
 
 def _new_claim(order: DeliveryOrder) -> Claim:

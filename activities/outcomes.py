@@ -93,4 +93,5 @@ def _blank(order: DeliveryOrder, claim: Claimed, outcome: Outcome) -> AttemptRec
         outcome=outcome,
         at=datetime.now(UTC),
         part=order.part,
+        page_id=order.page_id,
     )

@@ -19,7 +19,8 @@ from temporalio.client import (
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.recovery import Life, Workflow
+from domain import keys
+from domain.recovery import GONE, Life, Workflow
 from domain.status import Status
 
 _AT_ONCE = 10
@@ -33,7 +34,8 @@ _LIVES = {
     WorkflowExecutionStatus.FAILED: Life.FAILED,
     WorkflowExecutionStatus.TIMED_OUT: Life.FAILED,
 }
-GONE = Workflow(life=Life.GONE)
+_NOTIFICATION = keys.notification_workflow("")
+_PAGE = keys.page_workflow("")
 RUNNING = Workflow(life=Life.RUNNING)
 _TENANT = SearchAttributeKey.for_keyword("CarillonTenant")
 
@@ -56,30 +58,49 @@ class WorkflowFacts:
     async def of_many(self, workflow_ids: Sequence[str]) -> dict[str, Workflow]:
         """Returns the facts by workflow id; those that the server lists as running are asked for once, together."""
         running = await self._running(workflow_ids)
-        others = [name for name in workflow_ids if name not in running]
+        others = [name for name in dict.fromkeys(workflow_ids) if name not in running]
         return dict.fromkeys(running, RUNNING) | await self.of_each(others)
 
     async def of_each(self, workflow_ids: Sequence[str]) -> dict[str, Workflow]:
         """Returns the facts by workflow id, each asked for by itself."""
-        facts = await asyncio.gather(*(self.of(name) for name in workflow_ids))
-        return dict(zip(workflow_ids, facts, strict=True))
+        names = list(dict.fromkeys(workflow_ids))
+        return dict(zip(names, await asyncio.gather(*(self.of(name) for name in names)), strict=True))
 
     async def of(self, workflow_id: str) -> Workflow:
-        """Returns what the server knows about one workflow, its state and not its index."""
+        """Returns what the server knows about one workflow, its state and not its index.
+
+        A notification that never had a workflow of its own may have been carried by a page: that is in the index only.
+        """
         async with self._places:
-            try:
-                found = await self._client.get_workflow_handle(workflow_id).describe()
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
+            found = await self._describe(workflow_id) or await self._page_of(workflow_id)
+            if found is None:
                 return GONE
             life = _LIVES.get(found.status or WorkflowExecutionStatus.RUNNING, Life.RUNNING)
             if life is Life.RUNNING and _is_interrupted(found):
                 return Workflow(life=Life.INTERRUPTED)
-            if found.status is WorkflowExecutionStatus.TERMINATED and await self._ended_by_server(workflow_id):
+            if found.status is WorkflowExecutionStatus.TERMINATED and await self._ended_by_server(found.id):
                 life = Life.FAILED
-            result = await self._result(workflow_id) if life is Life.COMPLETED else None
-            return Workflow(life=life, closed_at=found.close_time, result=result)
+            shared = found.id.startswith(_PAGE)
+            result = await self._result(workflow_id) if life is Life.COMPLETED and not shared else None
+            return Workflow(life=life, closed_at=found.close_time, result=result, shared=shared)
+
+    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        try:
+            return await self._client.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+
+    async def _page_of(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        """Returns the page that carried a notification, where there was one."""
+        name = workflow_id.removeprefix(_NOTIFICATION)
+        if name == workflow_id or not _is_id(name):
+            return None
+        query = f"WorkflowType = 'page' AND CarillonNotification = '{name}'"
+        async for found in self._client.list_workflows(query, limit=1):
+            return await self._describe(found.id)
+        return None
 
     async def remembers_since(self, now: datetime) -> datetime | None:
         """Returns since when no workflow that was started can have been forgotten, None where nobody can say."""
@@ -144,3 +165,11 @@ def _is_interrupted(found: WorkflowExecutionDescription) -> bool:
         return False
     pending = found.raw_description.pending_workflow_task
     return pending.attempt > 1 or pending.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
+
+
+def _is_id(name: str) -> bool:
+    try:
+        UUID(name)
+    except ValueError:
+        return False
+    return True

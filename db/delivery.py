@@ -34,6 +34,7 @@ class Work:
     notification_id: UUID
     status: Status
     ended: bool
+    page_id: UUID | None
     cancel_requested: bool
     expires_at: datetime | None
     to: Address | None
@@ -68,7 +69,7 @@ class Claimed:
 
 
 _WORK = text("""
-SELECT n.id AS notification_id, n.status, n.ended_at IS NOT NULL AS ended,
+SELECT n.id AS notification_id, n.status, n.ended_at IS NOT NULL AS ended, n.page_id,
        n.cancel_requested_at IS NOT NULL AS cancel_requested, n.expires_at,
        CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END AS kind,
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,

@@ -49,6 +49,7 @@ notification = tenant_table(
     col("parked_account_id", Uuid, null=True),
     moment("held_until"),
     col("held_reason", null=True),
+    col("page_id", Uuid, null=True),
     belongs("receiver_id", to="recipient"),
     belongs("template_version_id", to="template_version"),
     belongs("original_notification_id", to="notification"),

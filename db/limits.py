@@ -24,10 +24,15 @@ from domain.reasons import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Somebody who wants to send one message, under a name that the answer is found by."""
+    """Somebody who wants to send one message, under a name that the answer is found by.
+
+    Attributes:
+        at_once: A later slot is of no use: nothing is reserved then.
+    """
 
     name: str
     limits: Limits
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,8 @@ SET not_before = greatest(rate_bucket.not_before, excluded.not_before),
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+AT_ONCE = timedelta(milliseconds=20)
+"""A turn so near is taken at once: a timer would be later than that."""
 _AFTER_MIDNIGHT = timedelta(minutes=10)
 
 
@@ -104,6 +111,8 @@ class _Ledger:
         """Gives the earliest slot that all limits allow, or nothing at all."""
         now, limits = micros(self.now), asked.limits
         at, late = buckets.due(limits.buckets, self.states, now)
+        if late is not None and asked.at_once and at > now + AT_ONCE // _MICROSECOND:
+            return Slot(at=None, reason=late.reason, again=instant(at))
         step = buckets.interval_of(late) if late else 1
         if not all(buckets.has_place(bucket, self.states[bucket.key], at, now, step) for bucket in limits.buckets):
             narrow = late or limits.buckets[0]

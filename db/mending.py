@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import decisions, ledger, outbox
+from db.delivery_tables import notification
 from db.tables import outbox as outbox_table
 from domain import keys
 from domain.notifications import Ending
@@ -45,7 +46,10 @@ SELECT n.status, n.created_at, n.send_at, n.expires_at, n.ended_at, n.lane, n.te
        EXISTS (SELECT FROM message AS m JOIN attempt AS a ON a.tenant_id = m.tenant_id AND a.message_id = m.id
                WHERE m.tenant_id = n.tenant_id AND m.notification_id = n.id
                  AND a.state IN ('sending', 'unknown')) AS doubtful
-FROM notification AS n LEFT JOIN outbox AS o ON o.tenant_id = n.tenant_id AND o.dedup_key = :start
+FROM notification AS n LEFT JOIN LATERAL (
+    SELECT id, leased_until FROM outbox
+    WHERE tenant_id = n.tenant_id AND dedup_key IN (:start, :page_start || n.page_id) LIMIT 1
+) AS o ON true
 WHERE n.tenant_id = :tenant AND n.id = :id
 """)
 _STARTING = ("send_at", "expires_at", "template", "resource_type", "resource_id", "trigger_type", "channels")
@@ -53,7 +57,8 @@ _STARTING = ("send_at", "expires_at", "template", "resource_type", "resource_id"
 
 async def read(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> Case | None:
     """Locks a notification until the transaction ends and returns it, or None where there is none."""
-    asked = {"tenant": tenant_id, "id": notification_id, "start": _start_key(notification_id)}
+    keys_of_start = {"start": _start_key(notification_id), "page_start": keys.start_of(keys.page_workflow(""))}
+    asked = {"tenant": tenant_id, "id": notification_id, **keys_of_start}
     await connection.execute(_LOCK, {"tenant": tenant_id, "id": notification_id})
     row = (await connection.execute(_CASE, asked)).mappings().one_or_none()
     if row is None:
@@ -72,7 +77,11 @@ async def read(connection: AsyncConnection, tenant_id: UUID, notification_id: UU
 
 
 async def start(connection: AsyncConnection, tenant_id: UUID, case: Case) -> None:
-    """Leaves the start of a notification's workflow in the outbox, unless it is there."""
+    """Leaves the start of a notification's workflow in the outbox, unless it is there; no page may attempt it then."""
+    mine = (notification.c.tenant_id == tenant_id, notification.c.id == case.notification_id)
+    await connection.execute(
+        update(notification).where(*mine, notification.c.page_id.is_not(None)).values(page_id=None)
+    )
     workflow_id = keys.notification_workflow(str(case.notification_id))
     await outbox.add_starts(connection, tenant_id, [(workflow_id, case.lane, dict(case.start))])
 

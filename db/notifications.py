@@ -58,6 +58,7 @@ class Notification:
     parked_at: datetime | None
     parked_cause: str | None
     parked_account_id: UUID | None
+    page_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

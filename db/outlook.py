@@ -19,7 +19,8 @@ SELECT n.ended_at IS NOT NULL AS ended, n.send_at, n.expires_at, n.parked_cause,
         WHERE d.tenant_id = n.tenant_id AND d.notification_id = n.id AND d.kind = 'parked'
         ORDER BY d.created_at DESC, d.id DESC LIMIT 1) AS parked_until,
        CASE WHEN n.held_until > :now THEN n.held_reason END AS held_reason, n.held_until,
-       EXISTS (SELECT FROM outbox AS o WHERE o.tenant_id = n.tenant_id AND o.dedup_key = :start) AS in_line
+       EXISTS (SELECT FROM outbox AS o WHERE o.tenant_id = n.tenant_id
+               AND o.dedup_key IN (:start, :page_start || n.page_id)) AS in_line
 FROM notification AS n
 JOIN template_version AS v ON v.tenant_id = n.tenant_id AND v.id = n.template_version_id
 JOIN template AS t ON t.tenant_id = n.tenant_id AND t.id = v.template_id
@@ -53,7 +54,8 @@ async def read(
 ) -> Ledger | None:
     """Returns what is known of a notification; `quarantines` holds the usual seconds by provider."""
     start = keys.start_of(keys.notification_workflow(str(notification_id)))
-    asked = {"tenant": tenant_id, "id": notification_id, "start": start, "now": now}
+    page_start = keys.start_of(keys.page_workflow(""))
+    asked = {"tenant": tenant_id, "id": notification_id, "start": start, "page_start": page_start, "now": now}
     row = (await connection.execute(_LEDGER, asked)).mappings().one_or_none()
     if row is None:
         return None

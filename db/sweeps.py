@@ -33,11 +33,14 @@ class OpenNotification:
 
     tenant_id: UUID
     id: UUID
+    page_id: UUID | None
     quiet: bool
 
     @property
     def workflow_id(self) -> str:
-        """Returns the id of the workflow that owns it."""
+        """Returns the id of the workflow that owns it: its own, or that of the page that carries its first attempt."""
+        if self.page_id is not None:
+            return keys.page_workflow(str(self.page_id))
         return keys.notification_workflow(str(self.id))
 
 
@@ -63,16 +66,19 @@ ORDER BY o.created_at LIMIT :limit
 """)
 
 _SENDING = text("""
-SELECT DISTINCT m.tenant_id, m.notification_id AS id, true AS quiet
+SELECT DISTINCT m.tenant_id, m.notification_id AS id, n.page_id, true AS quiet
 FROM (SELECT tenant_id, message_id FROM attempt
       WHERE state = 'sending' AND claimed_at < now() - CAST(:age AS interval)
       ORDER BY claimed_at LIMIT :limit) AS a
 JOIN message AS m ON m.tenant_id = a.tenant_id AND m.id = a.message_id
+JOIN notification AS n ON n.tenant_id = m.tenant_id AND n.id = m.notification_id
 """)
 
 _OPEN = text("""
-SELECT n.tenant_id, n.id, greatest(n.created_at, n.updated_at) < now() - CAST(:age AS interval) AND NOT EXISTS (
-           SELECT FROM outbox AS o WHERE o.tenant_id = n.tenant_id AND o.dedup_key = :start || n.id) AS quiet
+SELECT n.tenant_id, n.id, n.page_id,
+       greatest(n.created_at, n.updated_at) < now() - CAST(:age AS interval) AND NOT EXISTS (
+           SELECT FROM outbox AS o
+           WHERE o.tenant_id = n.tenant_id AND o.dedup_key IN (:start || n.id, :page_start || n.page_id)) AS quiet
 FROM notification AS n WHERE n.ended_at IS NULL AND n.id > :cursor ORDER BY n.id LIMIT :limit
 """)
 
@@ -111,8 +117,8 @@ async def open_notifications(
     connection: AsyncConnection, *, after: UUID | None, age: timedelta, limit: int
 ) -> list[OpenNotification]:
     """Returns the open notifications after an id, in the order of ids; `age` is how long a quiet one was untouched."""
-    start = keys.start_of(keys.notification_workflow(""))
-    asked = {"cursor": after or _NOTHING, "age": age, "start": start, "limit": limit}
+    start, page_start = keys.start_of(keys.notification_workflow("")), keys.start_of(keys.page_workflow(""))
+    asked = {"cursor": after or _NOTHING, "age": age, "start": start, "page_start": page_start, "limit": limit}
     return [OpenNotification(**row) for row in (await connection.execute(_OPEN, asked)).mappings()]
 
 

@@ -11,6 +11,11 @@ def notification_workflow(notification_id: str) -> str:
     return f"notification/{notification_id}"
 
 
+def page_workflow(page_id: str) -> str:
+    """Returns the workflow id of a page of first attempts."""
+    return f"page/{page_id}"
+
+
 def outage_workflow(circuit_id: str, episode: int) -> str:
     """Returns the workflow id that owns one opening of a circuit."""
     return f"{outages_of(circuit_id)}{episode}"

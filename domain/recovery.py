@@ -39,11 +39,20 @@ class Restored(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """A workflow as Temporal has it; `result` is the status that a completed one ended with."""
+    """A workflow as Temporal has it.
+
+    Attributes:
+        result: The status that a completed one ended with.
+        shared: It is a page: what it ended with says nothing about one of the notifications that it carried.
+    """
 
     life: Life
     closed_at: datetime | None = None
     result: Status | None = None
+    shared: bool = False
+
+
+GONE = Workflow(life=Life.GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +149,8 @@ def judge(standing: Standing, workflow: Workflow, ground: Ground) -> Verdict:
 
 
 def _of_a_complete_ledger(standing: Standing, workflow: Workflow, ground: Ground) -> Verdict:
+    if workflow.shared and workflow.life in {Life.COMPLETED, Life.FAILED}:  # what it left open goes on from the ledger
+        workflow = GONE
     if standing.waits and workflow.life is Life.GONE:
         return Leave()
     if ground.held and workflow.life not in {Life.RUNNING, Life.INTERRUPTED}:
@@ -188,7 +199,8 @@ def _of_a_backup(standing: Standing, workflow: Workflow, ground: Ground) -> Verd
         case Life.COMPLETED:
             return _as_it_ended(workflow)
         case Life.RUNNING | Life.INTERRUPTED:
-            knows = workflow.life is Life.RUNNING and ground.restored is Restored.POSTGRES
+            own = workflow.life is Life.RUNNING and not workflow.shared
+            knows = own and ground.restored is Restored.POSTGRES
             return Leave() if knows or not_due or ground.resend else _in_doubt(kind, terminate=True)
         case Life.STOPPED | Life.FAILED:
             return _in_doubt(kind)

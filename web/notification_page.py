@@ -2,7 +2,6 @@
 
 from typing import Annotated
 from urllib.parse import quote
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 
@@ -15,6 +14,7 @@ from api.sentences import summary
 from api.services import Services, ServicesOf
 from api.timeline import MOST_ENTRIES
 from db import notifications, outlook, timeline
+from db.notifications import Notification
 from domain import keys
 from domain.reasons import Reason
 from domain.remedies import REMEDIES
@@ -63,7 +63,7 @@ async def notification_page(
         why=explained(row, ledger, entries, services.now()),
         entries=[(entry, summary(entry), remedy(entry.reason)) for entry in entries[:MOST_ENTRIES]],
         complete=len(entries) <= MOST_ENTRIES,
-        workflow_url=workflow_url(services, notification_id),
+        workflow_url=workflow_url(services, row),
         outcome=OUTCOMES.get(outcome),
         may_send=may_send(session),
     )
@@ -74,10 +74,11 @@ def remedy(reason: str | None) -> str | None:
     return REMEDIES[Reason(reason)] if reason in set(Reason) else None
 
 
-def workflow_url(services: Services, notification_id: UUID) -> str:
-    """Returns where Temporal's pages show the run of a notification."""
+def workflow_url(services: Services, row: Notification) -> str:
+    """Returns where Temporal's pages show the run of a notification, or of the page that carried it."""
     chosen = services.settings
-    workflow = quote(keys.notification_workflow(str(notification_id)), safe="")
+    name = keys.page_workflow(str(row.page_id)) if row.page_id else keys.notification_workflow(str(row.id))
+    workflow = quote(name, safe="")
     return f"{chosen.temporal_ui_url.rstrip('/')}/namespaces/{quote(chosen.temporal_namespace)}/workflows/{workflow}"
 
 

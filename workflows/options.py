@@ -11,6 +11,9 @@ TASK_QUEUE = "carillon"
 DELIVERY_TIMEOUT = timedelta(seconds=30)
 DATABASE_TIMEOUT = timedelta(seconds=10)
 
+# The slowest of them decides: places, then the same steps as for one.
+PAGE_TIMEOUT = timedelta(seconds=40)
+
 # Running a delivery again is safe: the claim makes the second run find what the first one did. So the database may be
 # away for as long as it likes; nothing is sent meanwhile.
 PATIENT = RetryPolicy(

@@ -15,10 +15,10 @@ from db.care_tables import circuit, operation
 from db.session import Database
 from db.tables import outbox
 from domain import keys
-from outbox import _INPUTS
 from sealing import KeyRing
 from tests import factories
 from tests.stalled import NO_TIME, Yard
+from workflows.starting import INPUTS
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_an_operation_without_its_workflow_gets_it_back(yard: Yard) -> Non
     await house(yard).look(Sweep())
     (start,) = await yard.rows(outbox)
     assert start["workflow_id"] == keys.operation_workflow(str(made))
-    assert _INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
+    assert INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
     (found,) = await yard.findings()
     assert (found.kind, found.repair, found.subject_type) == ("owner_lost", "started", "operation")
 
@@ -65,7 +65,7 @@ async def test_a_circuit_without_its_workflow_gets_it_back(yard: Yard) -> None:
     await house(yard).look(Sweep())
     (start,) = await yard.rows(outbox)
     assert start["workflow_id"] == keys.outage_workflow(str(made), 3)
-    assert _INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
+    assert INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
 
 
 async def test_an_operation_whose_workflow_was_terminated_stops(yard: Yard) -> None:

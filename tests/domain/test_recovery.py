@@ -150,6 +150,29 @@ def test_what_becomes_of_an_open_notification(standing: Standing, life: Life, gr
     assert judge(standing, Workflow(life=life), ground) == verdict
 
 
+@pytest.mark.parametrize(
+    ("standing", "life", "ground", "verdict"),
+    [
+        pytest.param(OPEN, Life.RUNNING, ORDINARY, Leave(), id="it is under way"),
+        pytest.param(OPEN, Life.COMPLETED, ORDINARY, StartAgain(kind=Kind.WORKFLOW_LOST), id="it left one open"),
+        pytest.param(OPEN, Life.FAILED, ORDINARY, StartAgain(kind=Kind.WORKFLOW_LOST), id="it failed"),
+        pytest.param(
+            replace(OPEN, doubtful=True), Life.COMPLETED, ORDINARY, ended(Kind.WORKFLOW_LOST), id="it left doubt"
+        ),
+        pytest.param(OPEN, Life.COMPLETED, LOST_ROWS, ended(Kind.END_NOT_RECORDED), id="it may have sent it"),
+        pytest.param(
+            OPEN,
+            Life.RUNNING,
+            LOST_ROWS,
+            ended(Kind.WORKFLOW_INTERRUPTED, terminate=True),
+            id="it does not remember whom it attempted",
+        ),
+    ],
+)
+def test_what_becomes_of_a_member_of_a_page(standing: Standing, life: Life, ground: Ground, verdict: Verdict) -> None:
+    assert judge(standing, Workflow(life=life, shared=True), ground) == verdict
+
+
 @pytest.mark.parametrize("ground", [ORDINARY, LOST_ROWS, LOST_BOTH, LOST_HISTORY])
 @pytest.mark.parametrize(
     ("result", "reason"),

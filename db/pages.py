@@ -1,0 +1,118 @@
+"""Pages: rows of a long line that start together, and what becomes of members that need more than one attempt."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import ColumnElement, bindparam, delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import outbox
+from db.delivery_tables import notification
+from db.tables import outbox as outbox_table
+from domain import keys
+from domain.starts import notification_start
+
+# Lines of urgent lanes are left alone. A row that waits for its time, or is no notification's, keeps its own place.
+_PICK = text("""
+WITH RECURSIVE line AS (
+    (SELECT lane, tenant_id FROM outbox WHERE lane >= :lane ORDER BY lane, tenant_id LIMIT 1)
+    UNION ALL
+    SELECT following.lane, following.tenant_id FROM line CROSS JOIN LATERAL (
+        SELECT lane, tenant_id FROM outbox WHERE (outbox.lane, outbox.tenant_id) > (line.lane, line.tenant_id)
+        ORDER BY lane, tenant_id LIMIT 1
+    ) AS following
+)
+SELECT picked.tenant_id, line.lane, picked.id, picked.notification_id
+FROM line CROSS JOIN LATERAL (
+    SELECT o.tenant_id, o.id, CAST(o.payload -> 'input' ->> 'notification_id' AS uuid) AS notification_id
+    FROM outbox AS o
+    WHERE o.lane = line.lane AND o.tenant_id = line.tenant_id AND o.kind = 'start'
+      AND (o.leased_until IS NULL OR o.leased_until < now())
+      AND o.payload ->> 'workflow' = 'notification' AND o.payload -> 'input' ->> 'send_at' IS NULL
+    ORDER BY o.id LIMIT :size FOR UPDATE OF o SKIP LOCKED
+) AS picked
+ORDER BY line.lane, picked.tenant_id, picked.id
+LIMIT :most
+""")
+
+
+async def form(connection: AsyncConnection, *, lane: int, size: int, least: int, most: int) -> int:
+    """Turns the fronts of long lines into pages, one row of the outbox each, and returns how many pages were made.
+
+    Members, page and start change in one transaction: a notification is started alone or by one page, never by two.
+    """
+    asked = {"lane": lane, "size": size, "most": size * most}
+    rows = (await connection.execute(_PICK, asked)).all()
+    lines = [list(line) for _, line in groupby(rows, key=lambda row: (row.lane, row.tenant_id))]
+    long = [line for line in lines if len(line) >= least]
+    if not long:
+        return 0
+    members = [row for line in long for row in line]
+    gone = delete(outbox_table).where(outbox_table.c.tenant_id == bindparam("t"), outbox_table.c.id == bindparam("i"))
+    await connection.execute(gone, [{"t": row.tenant_id, "i": row.id} for row in members])
+    pages = [(uuid_utils.compat.uuid7(), line) for line in long]
+    await connection.execute(insert(outbox_table), [_start(page_id, line) for page_id, line in pages])
+    for page_id, line in pages:
+        ids = [row.notification_id for row in line]
+        mine = (notification.c.tenant_id == line[0].tenant_id, notification.c.id.in_(ids))
+        await connection.execute(update(notification).where(*mine).values(page_id=page_id))
+    return len(pages)
+
+
+def _start(page_id: UUID, line: Sequence[Any]) -> dict[str, Any]:
+    """Returns the row of a page; it keeps the place of its first member."""
+    workflow_id = keys.page_workflow(str(page_id))
+    ids = [str(row.notification_id) for row in line]
+    return {
+        "tenant_id": line[0].tenant_id,
+        "id": line[0].id,
+        "lane": line[0].lane,
+        "kind": "start",
+        "workflow_id": workflow_id,
+        "dedup_key": keys.start_of(workflow_id),
+        "payload": {
+            "workflow": "page",
+            "input": {"tenant_id": str(line[0].tenant_id), "page_id": str(page_id), "notification_ids": ids},
+        },
+    }
+
+
+_STARTING = ("send_at", "expires_at", "template", "resource_type", "resource_id", "trigger_type", "channels")
+
+
+async def members(connection: AsyncConnection, tenant_id: UUID, page_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Returns the notifications that are still a page's to attempt: not ended, not handed over."""
+    mine = _mine(tenant_id, page_id, ids)
+    return set((await connection.execute(select(notification.c.id).where(*mine))).scalars())
+
+
+async def hand_over(connection: AsyncConnection, tenant_id: UUID, page_id: UUID, ids: Sequence[UUID]) -> None:
+    """Gives members of a page workflows of their own, which go on from what the ledger says; ended ones need none."""
+    if not ids:
+        return
+    mine = _mine(tenant_id, page_id, ids)
+    columns = [notification.c[name] for name in ("id", "lane", *_STARTING)]
+    rows = (await connection.execute(select(*columns).where(*mine).order_by(notification.c.id))).mappings().all()
+    if not rows:
+        return
+    await outbox.add_starts(connection, tenant_id, [_own_start(tenant_id, dict(row)) for row in rows])
+    await connection.execute(update(notification).where(*mine).values(page_id=None))
+
+
+def _mine(tenant_id: UUID, page_id: UUID, ids: Sequence[UUID]) -> tuple[ColumnElement[bool], ...]:
+    columns = notification.c
+    return (
+        columns.tenant_id == tenant_id,
+        columns.id.in_(ids),
+        columns.ended_at.is_(None),
+        columns.page_id == page_id,
+    )
+
+
+def _own_start(tenant_id: UUID, row: Mapping[str, Any]) -> tuple[str, int, dict[str, Any]]:
+    payload = notification_start(tenant_id, row["id"], **{name: row[name] for name in _STARTING})
+    return keys.notification_workflow(str(row["id"])), row["lane"], payload
