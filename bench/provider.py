@@ -69,7 +69,8 @@ class Connection(asyncio.Protocol):
                 return
             line, body = self._buffer[: self._buffer.find(b"\r\n")].decode(), self._buffer[end + 4 : end + 4 + length]
             self._buffer = self._buffer[end + 4 + length :]
-            self._request(*line.split(" ")[:2], body)
+            method, path, _ = line.split(" ", maxsplit=2)
+            self._request(method, path, body)
 
     def _request(self, method: str, path: str, body: bytes) -> None:
         if method == "GET":
