@@ -101,6 +101,7 @@ class Ground:
     temporal: Production
     processes: dict[str, asyncio.subprocess.Process]
     operator_key: str
+    environment: dict[str, str]
     run: str = field(default_factory=lambda: f"{secrets.randbelow(900) + 100}")
 
     def body(self, number: int) -> dict[str, Any]:
@@ -183,7 +184,7 @@ async def ground(*, workers: int = 1, **settings: str) -> AsyncIterator[Ground]:
         api = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60))
         await _seed(api, key, provider)
         client = await connect(temporal.address, namespace="default", key_ring=KeyRing.parse(ring))
-        yield Ground(client, api, provider, postgres, temporal, processes, key)
+        yield Ground(client, api, provider, postgres, temporal, processes, key, environment)
 
 
 async def until(fulfilled: Callable[[], Any], *, within: float, pause: float = 0.05) -> None:
