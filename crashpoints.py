@@ -21,6 +21,8 @@ NAMES: Mapping[str, str] = {
     "after_start_before_mark": "Temporal has a start or a signal, and its row is still in the outbox.",
     "before_mark_commit": "Rows that were handed over are removed from the outbox, uncommitted.",
     "after_mark": "Rows that were handed over are gone from the outbox.",
+    "before_page_commit": "Starts at the front of a line became a page, uncommitted.",
+    "after_page_attempts": "First attempts of a page are recorded; who is left has no workflow of its own yet.",
     "after_resolve": "A plan was read, and the workflow does not have it.",
     "before_claim_commit": "Attempts are claimed, uncommitted.",
     "after_claim_before_compose": "An attempt is claimed, and nothing of its request exists.",

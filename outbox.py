@@ -146,7 +146,10 @@ class Dispatcher:
             return 0
         least = min(SMALLEST_PAGE, self._page_size)
         lane = LANES[Lane.TRANSACTIONAL]
-        return await pages.form(connection, lane=lane, size=self._page_size, least=least, most=most)
+        formed = await pages.form(connection, lane=lane, size=self._page_size, least=least, most=most)
+        if formed:
+            crash_here("before_page_commit")
+        return formed
 
     async def _mark(self) -> None:
         finished, self._finished = self._finished, []

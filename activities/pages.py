@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.delivery import Delivery, DeliveryPage
 from activities.persistence import persist
 from activities.resolution import Resolution, ResolutionPage
+from crashpoints import crash_here
 from db import pages
 from db.errors import is_unavailable
 from db.session import Database
@@ -46,6 +47,7 @@ class Pages:
                 raise  # the database is away: nothing can be handed over either, the page is made again
             log.exception("page.handed_over", page_id=page.page_id, members=len(members))
             delivered = {}
+        crash_here("after_page_attempts")
         closed = [name for name, told in delivered.items() if told.closed]
         unrecorded = tuple(told.unrecorded for told in delivered.values() if told.unrecorded is not None)
         left = [name for name in members if name not in delivered]

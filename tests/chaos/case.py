@@ -62,6 +62,7 @@ def figures(evidence: Evidence, late: float) -> dict[str, int]:
         "mails": sum(one.channel == fates.EMAIL for one in evidence.acceptances),
         "flagged": sum(attempt.flagged for attempt in evidence.attempts),
         "unknown": sum(row.status == "unknown" for row in evidence.notifications),
+        "paged": sum(row.paged for row in evidence.notifications),
         "parked": sum(row.parked is not None for row in evidence.notifications),
         "late": sum(delay > late for delay in delays),
     }

@@ -90,6 +90,7 @@ class NotificationRow:
     parked: str | None = None
     expires_at: datetime | None = None
     cancel_requested: bool = False
+    paged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

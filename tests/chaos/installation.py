@@ -32,6 +32,7 @@ API, POSTGRES, TEMPORAL, PROVIDER, PROXY, MIGRATE = "api", "postgres", "temporal
 _STABLE_AFTER = 1.0
 """Seconds after which a part that is killed again starts at once: here nobody is at fault but us."""
 _HOUSEKEEPING = "2"
+_PAGE_SIZE = "8"  # small, so that there are many
 
 
 class WatchedLog(PartLog):
@@ -239,6 +240,7 @@ class Installation:
             "CARILLON_PUBLIC_URL": self.layout.api_url,
             "CARILLON_PROVIDER_HOSTS": stand_ins,
             "CARILLON_HOUSEKEEPING_SECONDS": _HOUSEKEEPING,
+            "CARILLON_PAGE_SIZE": _PAGE_SIZE,
         }
         armed = {crashpoints.VARIABLE: self._armed.pop(name)} if name in self._armed else {}
         return {**told, **own, **armed}

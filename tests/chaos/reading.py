@@ -23,7 +23,8 @@ _BOUNCE_PATH = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _NOTIFICATIONS = """
 SELECT tenant_id::text AS tenant, id::text, idempotency_key AS key, status, reason, on_unknown,
        ended_at IS NOT NULL AS ended, CASE WHEN parked_at IS NOT NULL THEN coalesce(parked_cause, '') END AS parked,
-       expires_at, cancel_requested_at IS NOT NULL AS cancel_requested
+       expires_at, cancel_requested_at IS NOT NULL AS cancel_requested,
+       page_id IS NOT NULL AS paged
 FROM notification ORDER BY id
 """
 _ATTEMPTS = """

@@ -12,6 +12,8 @@ from tests.chaos.plan import Plan
 
 _ORDINARY_SHARE = 0.5
 _BULK_SHARE = 0.06
+_FLOODS = 3
+"""One in so many bulks is long enough for the dispatcher to make pages."""
 _FIRST_STRIKE = 2.0
 _LEAST_GAP, _WIDEST_GAP = 1.5, 4.5
 _LEFT_ALONE = 0.3
@@ -104,7 +106,7 @@ def _asks(plan: Plan) -> Iterator[Ask]:
         if dice.random() < _BULK_SHARE:
             bulks += 1
             tenant = dice.randrange(plan.tenants)
-            for _ in range(dice.randint(4, 12)):
+            for _ in range(dice.randint(40, 50) if bulks % _FLOODS == 0 else dice.randint(4, 12)):
                 yield _ask(dice, allowed, number, at, tenant, bulk=bulks)
                 number += 1
         else:

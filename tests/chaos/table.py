@@ -30,7 +30,7 @@ _MOST_LINES = 8
 def show(reports: Sequence[Report], console: Console) -> None:
     """Prints a row for each campaign and their sum; then what was violated or is in doubt, each with its seed."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    for heading in ("seed", "messages", "faults", *_HEADINGS.values(), "unknown", "late", "verdict"):
+    for heading in ("seed", "messages", "in pages", "faults", *_HEADINGS.values(), "unknown", "late", "verdict"):
         table.add_column(heading, justify="left" if heading in {"seed", "verdict"} else "right")
     for report in reports:
         table.add_row(str(report.seed), *_cells([report]), _verdict(report))
@@ -68,7 +68,8 @@ def _cells(reports: Sequence[Report]) -> list[str]:
         counts.update(report.counts)
     violated = [str(sum(report.found(kind) for report in reports)) for kind in _HEADINGS]
     happened = sum(sum(report.faults.values()) for report in reports)
-    return [str(counts["messages"]), str(happened), *violated, str(counts["unknown"]), str(counts["late"])]
+    traffic = [str(counts["messages"]), str(counts["paged"]), str(happened)]
+    return [*traffic, *violated, str(counts["unknown"]), str(counts["late"])]
 
 
 def _verdict(report: Report) -> str:
