@@ -1,0 +1,128 @@
+"""Everything that is measured, in one run: `make bench`, or `python -m bench [PART ...]`.
+
+Parts: rates (with peers), costs, http (accept, callbacks, latency), stored, idle. Without a name all of them run, about
+half an hour. `BENCH_COUNT` is the length of a backlog (20000), `BENCH_ROUNDS` how often each rate is measured (3).
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import uvloop
+from bench.peers.measuring import of_peers
+
+from bench import accepting, callbacks, costs, crew, idle, latency, noise, rates, report, stored
+from bench.figures import Figure, median_of
+from bench.ground import Ground, ground
+
+COUNT = int(os.environ.get("BENCH_COUNT", "20000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+SINGLE, WARM_UP = max(COUNT // 8, 200), 300
+RATES = "messages per second, one worker process"
+BARE = "bare workflow with one activity"
+OURS, PAGES = "one workflow each", "pages under backlog"
+
+
+class Numbers:
+    """Recipients that nobody had yet."""
+
+    def __init__(self) -> None:
+        self._next = 1
+
+    def take(self, count: int) -> int:
+        """Returns the first of `count` further ones."""
+        first, self._next = self._next, self._next + count
+        return first
+
+
+async def _rates(place: Ground, numbers: Numbers) -> list[Figure]:
+    measured: dict[str, list[rates.Drained]] = {BARE: [], OURS: [], PAGES: []}
+    for number in range(ROUNDS):
+        measured[BARE].append(await rates.bare(place, SINGLE, WARM_UP))
+        first = numbers.take(SINGLE + WARM_UP)
+        measured[OURS].append(await rates.ours(place, SINGLE, WARM_UP, first=first, page_size=0))
+        first = numbers.take(COUNT + WARM_UP)
+        measured[PAGES].append(await rates.ours(place, COUNT, WARM_UP, first=first, page_size=50))
+        print(f"round {number + 1}: " + ", ".join(f"{name} {found[-1].rate:.0f}/s" for name, found in measured.items()))
+        await crew.rest(5)
+    aims = {OURS: "≥ 2× bare", PAGES: "≥ 15× bare"}
+    found = [
+        median_of(
+            RATES, name, "/s", [one.rate for one in many], beside=BARE if name != BARE else None, aim=aims.get(name)
+        )
+        for name, many in measured.items()
+    ]
+    found += await of_peers(place, RATES, count=COUNT, warm_up=WARM_UP, rounds=ROUNDS, ours=PAGES)
+    for name in (OURS, PAGES):
+        found += costs.of_processor(name, measured[name][-1])
+    return found
+
+
+async def _costs(place: Ground, numbers: Numbers) -> list[Figure]:
+    return await costs.per_notification(place, first=numbers.take(100), count=100, rate=5)
+
+
+async def _http(place: Ground, _: Numbers) -> list[Figure]:
+    async with crew.workers(place, 1):
+        return [*await accepting.measure(place), *await callbacks.measure(place), *await latency.measure(place)]
+
+
+async def _stored(place: Ground, numbers: Numbers) -> list[Figure]:
+    few, many = [], []
+    count = COUNT // 4
+    for _ in range(ROUNDS):
+        first = numbers.take(count + WARM_UP)
+        few.append((await rates.ours(place, count, WARM_UP, first=first, page_size=50)).rate)
+    rows = await stored.multiply(place.postgres.superuser_dsn, "carillon")
+    for _ in range(ROUNDS):
+        first = numbers.take(count + WARM_UP)
+        many.append((await rates.ours(place, count, WARM_UP, first=first, page_size=50)).rate)
+    group = "ten times the rows"
+    before = "milliseconds per notification"
+    return [
+        median_of(group, before, "ms", [1000 / rate for rate in few]),
+        median_of(
+            group,
+            f"with {rows:,} notifications stored",
+            "ms",
+            [1000 / rate for rate in many],
+            beside=before,
+            aim="≤ 1.1×",
+        ),
+    ]
+
+
+PARTS: dict[str, Callable[[Ground, Numbers], Awaitable[list[Figure]]]] = {
+    "costs": _costs,
+    "http": _http,
+    "rates": _rates,
+    "stored": _stored,
+}
+
+
+async def main(wanted: Sequence[str]) -> None:
+    """Runs the parts and reports."""
+    figures = noise.measure("before")
+    if not wanted or "idle" in wanted:
+        with tempfile.TemporaryDirectory() as home:
+            figures += await idle.measure(Path(home))
+    chosen = [name for name in PARTS if not wanted or name in wanted]
+    if chosen:
+        async with ground(workers=0) as place:
+            numbers = Numbers()
+            for name in chosen:
+                print(f"measuring: {name}")
+                figures += await PARTS[name](place, numbers)
+    figures += noise.measure("after")
+    figures.sort(key=lambda figure: figure.group)
+    report.show(figures)
+    file = report.write(figures, name="latest" if not wanted else "-".join(wanted))
+    print(f"written: {file}")
+    if any(figure.group == RATES for figure in figures):
+        print(f"drawn: {report.plot(figures, group=RATES, name='rates')}")
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1:]))
