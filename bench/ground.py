@@ -2,16 +2,13 @@
 
 import asyncio
 import base64
-import json
 import os
 import secrets
 import shutil
 import sys
 import tempfile
-import time
-import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,9 @@ from typing import Any
 import httpx
 from temporalio.client import Client
 
+from bench.processes import stop
 from bench.production import Production, temporal_on
+from bench.provider import NUMBER_ID
 from migrations.apply import upgrade_async
 from sealing import KeyRing
 from stack.ports import any_free
@@ -28,66 +27,65 @@ from stack.postgres_binaries import locate
 from stack.postgres_cluster import SERVICE_USER, Cluster
 from workflows.client import connect
 
-ANSWER_AFTER = 0.010
-NUMBER_ID = "106540352242922"
+APP_SECRET = "s" * 20
+# On asyncio's own loop: uvloop's transports are no `asyncio.Transport`, which the provider insists on.
+_PROVIDER = "import asyncio, sys; from bench.provider import serve; asyncio.run(serve(int(sys.argv[1])))"
 
 
 @dataclass
 class Provider:
-    """A stand-in for the Graph API that does nothing but accept, 10 ms after it was asked; it can be switched off."""
+    """A stand-in for the Graph API as a process of its own (`bench.provider`); it can be switched off."""
 
     port: int
-    seen: dict[str, float] = field(default_factory=dict)
-    accepted: int = 0
-    _server: asyncio.Server | None = None
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _process: asyncio.subprocess.Process | None = None
+    _asking: httpx.AsyncClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asking = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
 
     async def on(self) -> None:
-        """Takes connections."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
+        """Takes connections; nothing that came before it was switched off is known any more."""
+        self._process = await asyncio.create_subprocess_exec(sys.executable, "-c", _PROVIDER, str(self.port))
+        await until(self._listens, within=30)
 
     async def off(self) -> None:
         """Refuses connections, as a provider that is down."""
-        if self._server is not None:
-            self._server.close()
-            for writer in self._writers:
-                writer.close()
-            self._server = None
+        process, self._process = self._process, None
+        if process is not None:
+            await stop(process)
+
+    async def seen(self) -> dict[str, Any]:
+        """Returns how many messages came, how many of them more than once, and the first's and the last's instant."""
+        found: dict[str, Any] = (await self._asking.get("/seen")).raise_for_status().json()
+        return found
+
+    async def times(self) -> dict[str, float]:
+        """Returns when each recipient's message came: seconds of the monotonic clock, which processes share."""
+        found: dict[str, float] = (await self._asking.get("/times")).raise_for_status().json()
+        return found
+
+    async def forget(self) -> None:
+        """Lets the provider forget what came."""
+        (await self._asking.post("/forget")).raise_for_status()
 
     async def wait(self, count: int, *, within: float) -> None:
         """Waits until so many messages arrived."""
-        async with asyncio.timeout(within):
-            while len(self.seen) < count:
-                await asyncio.sleep(0.002)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        async def arrived() -> bool:
+            return bool((await self.seen())["messages"] >= count)
+
+        await until(arrived, within=within)
+
+    async def close(self) -> None:
+        """Ends the process and whatever is open to it."""
+        await self.off()
+        await self._asking.aclose()
+
+    async def _listens(self) -> bool:
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.lower().split(b"\r\n")
-                length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
-                body = json.loads(await reader.readexactly(length)) if length else {"id": NUMBER_ID}
-                if to := body.get("to"):
-                    self.seen.setdefault(to, time.perf_counter())
-                    self.accepted += 1
-                    await asyncio.sleep(ANSWER_AFTER)
-                writer.write(_answer(_accepted(to) if to else body))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
-
-
-def _accepted(to: str) -> dict[str, Any]:
-    contacts = [{"input": to, "wa_id": to.lstrip("+")}]
-    return {"messaging_product": "whatsapp", "contacts": contacts, "messages": [{"id": f"wamid.{uuid.uuid4()}"}]}
-
-
-def _answer(found: dict[str, Any]) -> bytes:
-    body = json.dumps(found).encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+            return (await self._asking.get("/seen")).is_success
+        except httpx.TransportError:
+            return False
 
 
 @dataclass
@@ -160,8 +158,8 @@ async def ground(*, workers: int = 1, **settings: str) -> AsyncIterator[Ground]:
         await upgrade_async(postgres.dsn)
         temporal = await stack.enter_async_context(temporal_on(postgres, directory))
         provider = Provider(any_free())
+        stack.push_async_callback(provider.close)
         await provider.on()
-        stack.push_async_callback(provider.off)
         key, ring, port = secrets.token_urlsafe(32), f"k:{base64.b64encode(os.urandom(32)).decode()}", any_free()
         environment = {
             **os.environ,
@@ -179,7 +177,7 @@ async def ground(*, workers: int = 1, **settings: str) -> AsyncIterator[Ground]:
             own = {**environment, "CARILLON_WORKER_METRICS_PORT": str(any_free())}
             part = name.split()[0]
             process = await asyncio.create_subprocess_exec(sys.executable, "-m", "cli", part, env=own)
-            stack.push_async_callback(_stop, process)
+            stack.push_async_callback(stop, process)
             processes[name] = process
         api = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60))
         await _seed(api, key, provider)
@@ -192,12 +190,6 @@ async def until(fulfilled: Callable[[], Any], *, within: float, pause: float = 0
     async with asyncio.timeout(within):
         while not await fulfilled():
             await asyncio.sleep(pause)
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    await process.wait()
 
 
 async def _until_ready(api: httpx.AsyncClient) -> None:
@@ -223,7 +215,7 @@ async def _seed(api: httpx.AsyncClient, operator_key: str, provider: Provider) -
         "phone_number_id": NUMBER_ID,
         "waba_id": "102290129340398",
         "access_token": "t" * 20,
-        "app_secret": "s" * 20,
+        "app_secret": APP_SECRET,
         "verify_token": "v" * 20,
         "base_url": f"http://127.0.0.1:{provider.port}",
     }

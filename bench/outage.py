@@ -147,14 +147,16 @@ async def _report(place: Ground, database: asyncpg.Connection, mailbox: Mailbox,
     mailed = sum(n for (status, channel), n in ends.items() if status == "accepted" and channel == "email")
     expired = sum(n for (status, _), n in ends.items() if status == "expired")
     unknown = sum(n for (status, _), n in ends.items() if status == "unknown")
+    seen = await place.provider.seen()
+    took = seen["messages"] + seen["twice"]
     print(f"after the provider came back: {seconds:.0f} s ({sent / seconds:.0f}/s)")
-    print(f"  sent by WhatsApp     {sent:6d}   the provider took {place.provider.accepted}")
+    print(f"  sent by WhatsApp     {sent:6d}   the provider took {took}")
     print(f"  fell back to e-mail  {mailed:6d}   the mail server took {mailbox.taken.total()}")
     print(f"  expired              {expired:6d}")
     print(f"  unknown              {unknown:6d}")
     print(f"  otherwise            {COUNT - sent - mailed - expired - unknown:6d}   {ends}")
     lost = COUNT - sum(ends.values())
-    doubled = place.provider.accepted - sent + mailbox.taken.total() - mailed
+    doubled = took - sent + mailbox.taken.total() - mailed
     print(f"  lost {lost}, doubled {doubled}")
 
 
