@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
@@ -55,8 +55,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the way back."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP server makes no other
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Takes whatever came, and answers each request that is complete."""
