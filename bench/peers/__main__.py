@@ -8,9 +8,8 @@ import tempfile
 from pathlib import Path
 
 from bench.ground import durable_postgres
-from bench.peers.base import Killed, Place
+from bench.peers.base import Killed, Place, killed, throughput
 from bench.peers.every import every
-from bench.peers.measuring import killed, throughput
 from bench.processes import running
 from stack.ports import any_free
 

@@ -1,7 +1,6 @@
 """What a killed worker had in its hands is told from what the provider saw."""
 
-from bench.peers.base import recipient
-from bench.peers.measuring import _skipped
+from bench.peers.base import _skipped, recipient
 
 
 def test_recipients_sort_as_their_numbers_do() -> None:
