@@ -104,12 +104,18 @@ async def authenticate(services: Services, given: str | None) -> KeyHolder:
         raise _unauthenticated("No key was given; send `Authorization: Bearer <key>` or `X-Site-Key: <key>`.")
     credential = credentials.parse(given.strip())
     if credential is not None:
-        async with services.database.system() as connection:
-            candidates = await keys.by_prefix(connection, credential.prefix)
-        for candidate in candidates:
+        for candidate in await _candidates(services, credential.prefix):
             if credential.matches(candidate.digest, services.key_ring):
                 return candidate
     raise _unauthenticated("The key is not valid; check it, or create a new one.")
+
+
+async def _candidates(services: Services, prefix: str) -> list[KeyHolder]:
+    async def look() -> list[KeyHolder]:
+        async with services.database.system() as connection:
+            return await keys.by_prefix(connection, prefix)
+
+    return await services.lookups.get(("key", prefix), look)
 
 
 def admit(services: Services, holder: KeyHolder) -> Principal:

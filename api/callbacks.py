@@ -14,7 +14,7 @@ from api.problems import Problem
 from api.services import Services, ServicesOf, log
 from crashpoints import crash_here
 from db import callbacks, receipts
-from db.callbacks import NewInbound
+from db.callbacks import NewInbound, SealedAccount
 from db.receipts import NewReceipt
 from domain.errors import CallbackRefused, Misconfigured
 from providers.base import Callback, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
@@ -85,10 +85,8 @@ async def receive_smtp_report(tenant_id: TenantId, body: RawBody, services: Serv
 
 
 async def _providers(services: Services, tenant_id: UUID, name: str) -> list[Any]:
-    async with services.database.tenant(tenant_id) as connection:
-        accounts = await callbacks.accounts_of(connection, tenant_id, name)
     opened = []
-    for account in accounts:
+    for account in await _accounts(services, tenant_id, name):
         try:
             opened.append(
                 services.account_providers.open(
@@ -102,6 +100,14 @@ async def _providers(services: Services, tenant_id: UUID, name: str) -> list[Any
         except Misconfigured:
             log.warning("callback.account_unusable", account_id=str(account.id))
     return opened
+
+
+async def _accounts(services: Services, tenant_id: UUID, name: str) -> tuple[SealedAccount, ...]:
+    async def look() -> tuple[SealedAccount, ...]:
+        async with services.database.tenant(tenant_id) as connection:
+            return await callbacks.accounts_of(connection, tenant_id, name)
+
+    return await services.lookups.get(("accounts", tenant_id, name), look)
 
 
 def _authentic(providers: Sequence[Provider], callback: Callback) -> Provider:

@@ -14,6 +14,7 @@ from activities.accounts import AccountProviders
 from api.line_bounds import LineBounds
 from api.metrics import Metrics
 from api.prepared_versions import PreparedVersions
+from api.shared_lookups import SharedLookups
 from api.waker import Waker
 from db.session import Database
 from sealing import KeyRing
@@ -63,6 +64,7 @@ class Services:
     background: Background = field(default_factory=Background)
     waker: Waker = field(default_factory=Waker)
     versions: PreparedVersions = field(default_factory=PreparedVersions)
+    lookups: SharedLookups = field(default_factory=SharedLookups)
     now: Callable[[], datetime] = _now
     keys_touched: dict[UUID, datetime] = field(default_factory=dict)
     """When this process last wrote each API key's `last_used_at`."""
