@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -131,6 +132,8 @@ def _figures(
 
     most, p50, p99 = "most at once", f"p50 at {rate:.0f}/s", f"p99 at {rate:.0f}/s"
     failures = [closed.failures + opened.failures for closed, opened in rounds]
+    for failed in {load.failed for pair in rounds for load in pair if load.failed}:
+        print(f"{group}, {name}: {failed}", file=sys.stderr)
     return [
         median_of(group, f"{name}, {most}", "/s", [closed.rate for closed, _ in rounds], beside=against(most)),
         median_of(group, f"{name}, {p50}", "ms", [opened.p50 for _, opened in rounds], beside=against(p50)),

@@ -28,8 +28,6 @@ from stack.postgres_cluster import SERVICE_USER, Cluster
 from workflows.client import connect
 
 APP_SECRET = "s" * 20
-# On asyncio's own loop: uvloop's transports are no `asyncio.Transport`, which the provider insists on.
-_PROVIDER = "import asyncio, sys; from bench.provider import serve; asyncio.run(serve(int(sys.argv[1])))"
 
 
 @dataclass
@@ -45,7 +43,7 @@ class Provider:
 
     async def on(self) -> None:
         """Takes connections; nothing that came before it was switched off is known any more."""
-        self._process = await asyncio.create_subprocess_exec(sys.executable, "-c", _PROVIDER, str(self.port))
+        self._process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.provider", str(self.port))
         await until(self._listens, within=30)
 
     async def off(self) -> None:

@@ -22,6 +22,7 @@ class Load:
         p50: Half of all answers, in milliseconds, were there after that time.
         p99: The same for 99 of 100; requests that failed count as long as they took.
         failures: Requests that got no answer, or the wrong one.
+        failed: What the first of them was.
         began: When the first request was due, in seconds of the monotonic clock.
     """
 
@@ -29,6 +30,7 @@ class Load:
     p50: float
     p99: float
     failures: int
+    failed: str | None
     began: float
 
 
@@ -86,5 +88,6 @@ class _Run:
             p50=percentile(waits, 0.50),
             p99=percentile(waits, 0.99),
             failures=len(self._failures),
+            failed=repr(self._failures[0]) if self._failures else None,
             began=began,
         )
