@@ -35,6 +35,10 @@ from api import (
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
+    # What comes most often stands first: the routers are tried in this order.
+    callbacks.router,
+    bulk.router,
+    notifications.router,
     pages.router,
     probes.router,
     tenants.router,
@@ -46,8 +50,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     account_life.router,
     rate_limits.router,
     account_health.router,
-    bulk.router,
-    notifications.router,
     cancelling.router,
     resending.router,
     parking.router,
@@ -62,6 +64,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     uploads.router,
     findings.router,
     audit.router,
-    callbacks.router,
     codec.router,
 )
