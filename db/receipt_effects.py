@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import duplicates, outbox
-from db.delivery_tables import attempt, notification, receipt
+from db.delivery_tables import attempt, receipt
 from domain import keys
 from domain.reasons import Reason
 from domain.status import Status, advance, after_receipt, failure_of, summarise
@@ -44,7 +44,11 @@ class Match:
 
 @dataclass(slots=True, kw_only=True)
 class _Standing:
-    """A message under its notification's lock, changed by one receipt after the other."""
+    """A message under its notification's lock, changed by one receipt after the other.
+
+    Attributes:
+        summary: The status of its notification, which ended at `ended_at`.
+    """
 
     message_id: UUID
     notification_id: UUID
@@ -53,12 +57,15 @@ class _Standing:
     status: Status
     success: Status
     awaited: bool
+    summary: str
+    ended_at: datetime | None
     attempts: int
     changes: dict[str, Any]
 
 
 _LOCK = text("""
 SELECT m.id AS message_id, m.notification_id, m.hop, m.part, m.status, m.success, m.awaited,
+       n.status AS summary, n.ended_at,
        (SELECT count(*) FROM attempt AS a WHERE a.tenant_id = m.tenant_id AND a.message_id = m.id) AS attempts
 FROM notification AS n JOIN message AS m ON m.tenant_id = n.tenant_id AND m.notification_id = n.id
 WHERE n.tenant_id = :tenant AND n.id = ANY(CAST(:ids AS uuid[]))
@@ -136,7 +143,7 @@ async def apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tup
     changed = [standing for standing in standings.values() if standing.changes]
     if changed:
         await connection.execute(_ADVANCE, _advanced(tenant_id, changed))
-        await _summarise(connection, tenant_id, ids, standings.values())
+        await _summarise(connection, tenant_id, standings.values())
     await duplicates.confirm(connection, tenant_id, [one.message_id for one in standings.values() if one.attempts > 1])
     await outbox.add_signals(connection, tenant_id, signals)
 
@@ -231,18 +238,15 @@ def _advanced(tenant_id: UUID, changed: Sequence[_Standing]) -> dict[str, Any]:
     }
 
 
-async def _summarise(
-    connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID], standings: Iterable[_Standing]
-) -> None:
+async def _summarise(connection: AsyncConnection, tenant_id: UUID, standings: Iterable[_Standing]) -> None:
     """Brings notifications up to their messages; while a workflow may still fall back, a failure ends nothing."""
     mine: dict[UUID, list[_Standing]] = {}
+    before: dict[UUID, _Standing] = {}
     for standing in standings:
+        before[standing.notification_id] = standing
         if standing.part == 0:
             mine.setdefault(standing.notification_id, []).append(standing)
-    asked = select(notification.c.id, notification.c.status, notification.c.ended_at).where(
-        notification.c.tenant_id == tenant_id, notification.c.id.in_(ids)
-    )
-    found = {row.id: _judge(row.status, row.ended_at, mine.get(row.id, [])) for row in await connection.execute(asked)}
+    found = {name: _judge(one.summary, one.ended_at, mine.get(name, [])) for name, one in before.items()}
     columns = {
         "tenant": tenant_id,
         "ids": list(found),

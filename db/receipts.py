@@ -23,6 +23,7 @@ FROM attempt AS a JOIN message AS m ON m.tenant_id = a.tenant_id AND m.id = a.me
 WHERE a.tenant_id = :tenant
   AND (a.reference = ANY(CAST(:refs AS text[])) OR a.provider_message_id = ANY(CAST(:ids AS text[])))
 """)
+_STORE = insert(receipt).on_conflict_do_nothing().returning(receipt.c.event_key)
 
 
 async def add(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[NewReceipt]) -> int:
@@ -31,8 +32,7 @@ async def add(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[N
         return 0
     matches = await _matches(connection, tenant_id, receipts)
     rows = [_row(tenant_id, item, matches.get(item.event_key)) for item in receipts]
-    statement = insert(receipt).on_conflict_do_nothing().returning(receipt.c.event_key)
-    fresh = set((await connection.execute(statement, rows)).scalars())
+    fresh = set((await connection.execute(_STORE, rows)).scalars())
     news = [(item, matches[item.event_key]) for item in receipts if item.event_key in fresh & matches.keys()]
     await receipt_effects.apply(connection, tenant_id, news)
     return len(fresh - matches.keys())
