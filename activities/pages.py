@@ -51,7 +51,8 @@ class Pages:
         closed = [name for name, told in delivered.items() if told.closed]
         unrecorded = tuple(told.unrecorded for told in delivered.values() if told.unrecorded is not None)
         left = [name for name in members if name not in delivered]
-        await persist(lambda: self._hand_over(page, left))
+        if left:
+            await persist(lambda: self._hand_over(page, left))
         return PageOutcome(closed=len(closed), handed_over=len(members) - len(closed), unrecorded=unrecorded)
 
     async def _members(self, page: PageInput) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Recording how attempts ended, in groups: what finishes while a commit is on its way goes into the next one.
 
-Nobody waits for company: the first record is written at once, and under load the groups form by themselves.
+A single attempt never waits for company: its record is written at once, and under load groups form by themselves. Of
+a page, whose attempts end almost together, the first record waits for some milliseconds.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from domain.notifications import AttemptRecord, Delivered, Outcome
 log = structlog.get_logger(__name__)
 
 LARGEST_GROUP = 50
+COMPANY = 0.010
+"""Seconds that the first record of a page waits for those of its fellows; each commit spared is worth about as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class Recorder:
         line = self._waiting[tenant_id]
         try:
             while line:
+                if line[0].record.page_id is not None and len(line) < LARGEST_GROUP:
+                    await asyncio.sleep(COMPANY)
                 await self._write([line.popleft() for _ in range(min(len(line), LARGEST_GROUP))])
         finally:
             del self._waiting[tenant_id]

@@ -7,6 +7,9 @@ from uuid import UUID
 
 import orjson
 
+# `json.loads` with an argument makes a decoder anew for every value.
+_DECODER = json.JSONDecoder(parse_float=Decimal)
+
 
 def encode(value: Any) -> str:
     """Returns compact JSON; a `Decimal` becomes a number with all its digits."""
@@ -20,7 +23,7 @@ def pretty(value: Any) -> str:
 
 def decode(value: str | bytes) -> Any:
     """Returns the value of JSON text; numbers with a fraction become `Decimal`."""
-    return json.loads(value, parse_float=Decimal)
+    return _DECODER.decode(value if isinstance(value, str) else value.decode())
 
 
 def _default(value: Any) -> Any:
