@@ -37,6 +37,8 @@ const worker = new Worker("messages", deliver, {
 worker.on("error", (problem) => console.error(problem));
 worker.on("failed", (job, problem) => console.error(job?.id, problem));
 process.on("SIGTERM", async () => {
+  // Closing waits for Redis, which may be gone already.
+  setTimeout(() => process.exit(1), 3000);
   await worker.close();
   process.exit(0);
 });
