@@ -1,7 +1,8 @@
 """Everything that is measured, in one run: `make bench`, or `python -m bench [PART ...]`.
 
-Parts: rates (with peers), costs, http (accept, callbacks, latency), stored, idle. Without a name all of them run, about
-half an hour. `BENCH_COUNT` is the length of a backlog (20000), `BENCH_ROUNDS` how often each rate is measured (3).
+Parts: rates, peers, killed, costs, http (accept, callbacks, latency), stored, idle. Without a name all of them run,
+which takes about half an hour. `BENCH_COUNT` is the length of a backlog (20000), `BENCH_ROUNDS` how often each rate is
+measured (3).
 """
 
 import os
@@ -11,11 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import uvloop
-from bench.peers.measuring import of_peers
 
-from bench import accepting, callbacks, costs, crew, idle, latency, noise, rates, report, stored
+from bench import accepting, callbacks, costs, crew, idle, killing, latency, noise, rates, report, stored
 from bench.figures import Figure, median_of
 from bench.ground import Ground, ground
+from bench.peers import measuring
 
 COUNT = int(os.environ.get("BENCH_COUNT", "20000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -54,10 +55,22 @@ async def _rates(place: Ground, numbers: Numbers) -> list[Figure]:
         )
         for name, many in measured.items()
     ]
-    found += await of_peers(place, RATES, count=COUNT, warm_up=WARM_UP, rounds=ROUNDS, ours=PAGES)
     for name in (OURS, PAGES):
         found += costs.of_processor(name, measured[name][-1])
     return found
+
+
+async def _peers(place: Ground, _: Numbers) -> list[Figure]:
+    found, notes = await measuring.of_peers(place, RATES, count=COUNT, warm_up=WARM_UP, rounds=ROUNDS)
+    for note in notes:
+        print(note)
+    return found
+
+
+async def _killed(place: Ground, numbers: Numbers) -> list[Figure]:
+    count = measuring.KILLED_COUNT
+    left = await killing.ours(place, first=numbers.take(count), count=count, page_size=50)
+    return [*measuring.told("ours, in pages", left), *await measuring.kill_peers(place)]
 
 
 async def _costs(place: Ground, numbers: Numbers) -> list[Figure]:
@@ -98,6 +111,8 @@ PARTS: dict[str, Callable[[Ground, Numbers], Awaitable[list[Figure]]]] = {
     "costs": _costs,
     "http": _http,
     "rates": _rates,
+    "peers": _peers,
+    "killed": _killed,
     "stored": _stored,
 }
 

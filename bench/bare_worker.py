@@ -26,7 +26,7 @@ class BareWorkflow:
     @workflow.run
     async def run(self, to: str) -> str:
         """Runs the activity."""
-        return await workflow.execute_activity("bare.send", to, start_to_close_timeout=timedelta(seconds=30))
+        return str(await workflow.execute_activity("bare.send", to, start_to_close_timeout=timedelta(seconds=30)))
 
 
 class Sending:

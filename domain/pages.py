@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from domain.notifications import AttemptRecord
 
-LARGEST_PAGE = 50
 SMALLEST_PAGE = 8
 """Below this a page saves nothing: each notification gets a workflow of its own."""
 

@@ -15,6 +15,7 @@ _JSON = st.recursive(
 def test_identities_read_as_paths() -> None:
     workflow = keys.notification_workflow("0190")
     assert workflow == "notification/0190"
+    assert keys.page_workflow("0190") == "page/0190"
     assert keys.start_of(workflow) == "start/notification/0190"
     assert keys.signal_of(workflow, "wamid.1:read") == "signal/notification/0190/wamid.1:read"
 
