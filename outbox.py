@@ -8,6 +8,7 @@ dispatcher takes the row; what was started already is found started.
 import asyncio
 import contextlib
 import sys
+from time import monotonic
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -40,6 +41,9 @@ _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCo
 _AWAY_SECONDS = 2.0
 _LONGEST_PAUSE = 600.0
 _BESIDE_PAGES = 4
+_CRAMPED_SECONDS = 0.5
+_PACE = 0.02
+"""Seconds from one turn to the next: each costs two transactions, however few rows it moves."""
 
 
 class Dispatcher:
@@ -62,6 +66,7 @@ class Dispatcher:
     ) -> None:
         self._page_size = page_size
         self._behind = False
+        self._cramped_since: float | None = None
         self._database = database
         self._client = client
         self._task_queue = task_queue
@@ -85,8 +90,11 @@ class Dispatcher:
         listener = asyncio.create_task(self._listen())
         try:
             while True:
+                began = monotonic()
                 if not await self._turn():
                     await self._pause()
+                # After a rest it takes what comes at once; under load what ends meanwhile is moved on together.
+                await asyncio.sleep(max(0.0, _PACE - (monotonic() - began)))
         finally:
             listener.cancel()
             await asyncio.gather(*self._running, listener, return_exceptions=True)
@@ -123,13 +131,15 @@ class Dispatcher:
         if count <= 0:
             return []
         room = self._bulkheads.room
-        count, full = (min(count, room), False) if room else (count, True)
+        count, highest = (min(count, room), outbox.LAST_LANE) if room else (count, outbox.SIGNALS)
         async with self._database.system() as connection:
-            if self._behind and not full:
+            if self._behind and room:
                 formed = await self._form_pages(connection, room)
                 count = min(count, formed + _BESIDE_PAGES) if formed else count
-            entries = await outbox.lease(connection, count=count, served=self._served, signals_only=full)
-        self._behind = len(entries) == count and self._page_size > 0
+                highest = LANES[Lane.CRITICAL] if self._is_worth_waiting(room) else highest
+            entries = await outbox.lease(connection, count=count, served=self._served, highest=highest)
+        if highest == outbox.LAST_LANE:
+            self._behind = len(entries) == count and self._page_size > 0
         self._served = outbox.turns(self._served, entries)
         for entry in entries:  # before it is asked how much room is left the next time
             if entry.kind == "start" and (attempts := starting.attempts_at_once(entry.payload)):
@@ -139,14 +149,25 @@ class Dispatcher:
         _LEASED.observe(len(entries))
         return entries
 
+    def _is_worth_waiting(self, room: int) -> bool:
+        """Tells whether to leave the few places that are free until there are enough of them for a page, a moment long.
+
+        One by one they would be taken by single starts, and no page would ever find room.
+        """
+        if room >= min(SMALLEST_PAGE, self._page_size):
+            self._cramped_since = None
+            return False
+        self._cramped_since = self._cramped_since or monotonic()
+        return monotonic() - self._cramped_since < _CRAMPED_SECONDS
+
     async def _form_pages(self, connection: AsyncConnection, room: int) -> int:
         """Lets the front of each long line start as one page; what is urgent never waits in one."""
-        most = room // self._page_size
-        if most == 0:
-            return 0
+        size = min(self._page_size, room)
         least = min(SMALLEST_PAGE, self._page_size)
+        if size < least:
+            return 0
         lane = LANES[Lane.TRANSACTIONAL]
-        formed = await pages.form(connection, lane=lane, size=self._page_size, least=least, most=most)
+        formed = await pages.form(connection, lane=lane, size=size, least=least, most=room // size)
         if formed:
             crash_here("before_page_commit")
         return formed

@@ -1,8 +1,8 @@
 """Bulkheads: how many deliveries are on their way in this process, so that one slow account leaves room for others."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -20,7 +20,7 @@ _NO_OUTCOME = frozenset({"resolution.resolve"})
 
 
 class Bulkheads:
-    """Places for attempts, `total` in all and at most a `share` of them for one account; nobody waits for one.
+    """Places for attempts, `total` in all and at most a `share` of them for one account; nobody waits long for one.
 
     It also counts the workflows that this process started and that have no first outcome yet, because those are
     attempts to come.
@@ -32,6 +32,7 @@ class Bulkheads:
         self._on_their_way: Counter[str] = Counter()
         self._started: dict[str, tuple[float, int]] = {}
         self._on_room: list[Callable[[], None]] = []
+        self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
 
     @property
     def room(self) -> int:
@@ -59,24 +60,36 @@ class Bulkheads:
         _ON_THEIR_WAY.inc()
         return True
 
+    async def enter_soon(self, account_id: object, *, within: float) -> bool:
+        """Takes a place for an attempt, and waits for one as many seconds; tells whether there was one.
+
+        Where answers come quickly, a place is free long before a timer of the workflow would ring. Who got one must
+        `leave`.
+        """
+        name = str(account_id)
+        if self._has_place(name):
+            return self.enter(name)
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((name, place))
+        try:
+            await asyncio.wait([place], timeout=within)
+        except asyncio.CancelledError:
+            if place.done():
+                self.leave(name)
+            raise
+        finally:
+            place.cancel()
+        return not place.cancelled() or self._refuse("account")
+
     def leave(self, account_id: object) -> None:
-        """Gives the place of an attempt back."""
+        """Gives the place of an attempt back, to whoever has waited for one the longest and may have it."""
         name = str(account_id)
         self._on_their_way[name] -= 1
         if self._on_their_way[name] <= 0:
             del self._on_their_way[name]
         _ON_THEIR_WAY.dec()
+        self._pass_on()
         self._tell()
-
-    @contextmanager
-    def place(self, account_id: object) -> Iterator[bool]:
-        """Holds a place for the block and tells whether there was one."""
-        entered = self.enter(account_id)
-        try:
-            yield entered
-        finally:
-            if entered:
-                self.leave(account_id)
 
     def started(self, workflow_id: str, attempts: int = 1) -> None:
         """Notes a workflow whose first attempts are to come."""
@@ -92,6 +105,15 @@ class Bulkheads:
     def on_room(self, told: Callable[[], None]) -> None:
         """Calls `told` whenever a place became free."""
         self._on_room.append(told)
+
+    def _has_place(self, name: str) -> bool:
+        return self._on_their_way[name] < self._most and self._on_their_way.total() < self._total
+
+    def _pass_on(self) -> None:
+        self._waiting = deque((name, place) for name, place in self._waiting if not place.done())
+        for name, place in self._waiting:
+            if self._has_place(name) and self.enter(name):
+                place.set_result(None)
 
     def _refuse(self, by: str) -> bool:
         _REFUSED.labels(by).inc()

@@ -41,6 +41,7 @@ _UNUSABLE = {"suppressed": Reason.ADDRESS_SUPPRESSED, "invalid": Reason.ADDRESS_
 # Seconds; with the 8 of the transport they stay below the time-out of the activity, so that what is known of an attempt
 # always reaches the workflow.
 _COMPOSING = 4.0
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +90,21 @@ class Delivery:
     async def deliver(self, page: DeliveryPage) -> list[Delivered]:
         """Makes the attempts of a page and returns what came of each, in order."""
         with ExitStack() as places:
-            entered = [places.enter_context(self._bulkheads.place(order.hop.account_id)) for order in page.orders]
-            going = [order for order, has_place in zip(page.orders, entered, strict=True) if has_place]
+            going = await self._enter(page.orders, places)
             delivered = dict(zip(going, await self._deliver(UUID(page.tenant_id), going), strict=True))
         return [delivered.get(order) or admission.busy() for order in page.orders]
+
+    async def _enter(self, orders: Sequence[DeliveryOrder], places: ExitStack) -> list[DeliveryOrder]:
+        """Takes places for attempts and returns those that have one; `places` gives them back."""
+
+        async def enter(order: DeliveryOrder) -> bool:
+            entered = await self._bulkheads.enter_soon(order.hop.account_id, within=_PATIENCE)
+            if entered:
+                places.callback(self._bulkheads.leave, order.hop.account_id)
+            return entered
+
+        entered = await asyncio.gather(*(enter(order) for order in orders))
+        return [order for order, has_place in zip(orders, entered, strict=True) if has_place]
 
     async def _deliver(self, tenant_id: UUID, orders: Sequence[DeliveryOrder]) -> Sequence[Delivered]:
         if not orders:

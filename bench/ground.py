@@ -27,6 +27,8 @@ from stack.postgres_binaries import locate
 from stack.postgres_cluster import SERVICE_USER, Cluster
 from workflows.client import connect
 
+# Peers know no limits; ours are still asked for and counted, they only never make anybody wait.
+UNLIMITED = {"rate": 100_000, "burst": 100_000, "pair_seconds": 0.001, "pair_burst": 1000}
 APP_SECRET = "s" * 20
 
 
@@ -217,7 +219,9 @@ async def _seed(api: httpx.AsyncClient, operator_key: str, provider: Provider) -
         "verify_token": "v" * 20,
         "base_url": f"http://127.0.0.1:{provider.port}",
     }
-    account = await _post(api, "/v1/accounts", {"name": "bench", "provider": "meta", "config": config}, key)
+    account = await _post(
+        api, "/v1/accounts", {"name": "bench", "provider": "meta", "config": config, "limits": UNLIMITED}, key
+    )
     await _post(api, f"/v1/accounts/{account['id']}/verify", None, key)
     content = {"kind": "template", "name": "hello_v1", "language": "en", "body": ["{{ name }}"]}
     await _post(api, "/v1/templates", {"name": "hello", "channels": ["whatsapp"]}, key)

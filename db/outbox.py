@@ -19,7 +19,7 @@ CHANNEL = "carillon_outbox"
 
 SIGNALS = -1
 """The lane of signals, before all others: what they wake is under way already. Many at once have another one."""
-_LAST_LANE = 32767
+LAST_LANE = 32767
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +135,12 @@ async def lease(
     count: int,
     seconds: float = 10.0,
     served: Mapping[int, UUID] | None = None,
-    signals_only: bool = False,
+    highest: int = LAST_LANE,
 ) -> list[Entry]:
     """Takes up to `count` free rows for `seconds`: urgent lanes first, tenants in turn within a lane.
 
-    `served` holds, by lane, the tenant whose turn was last, as `turns` returns it.
+    `served` holds, by lane, the tenant whose turn was last, as `turns` returns it. Lanes behind `highest` are left
+    alone.
     """
     asked = {
         "count": count,
@@ -147,7 +148,7 @@ async def lease(
         "seconds": seconds,
         "lanes": list(served or {}),
         "tenants": list((served or {}).values()),
-        "highest": SIGNALS if signals_only else _LAST_LANE,
+        "highest": highest,
     }
     rows = await connection.execute(_LEASE, asked)
     entries = [Entry(**row) for row in rows.mappings()]

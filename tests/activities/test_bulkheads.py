@@ -1,6 +1,7 @@
 """Bulkheads: one account that is slow takes its share of the places and not one more."""
 
-import pytest
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,25 +34,52 @@ def test_even_the_smallest_share_is_one_place() -> None:
     assert Bulkheads(1, share=0.1).enter("a")
 
 
-def test_a_place_is_given_back_when_the_attempt_fails() -> None:
+async def test_who_waits_a_moment_gets_the_place_that_becomes_free() -> None:
+    bulkheads = Bulkheads(2, share=0.5)
+    assert await bulkheads.enter_soon("a", within=10)
+    waiting = [asyncio.create_task(bulkheads.enter_soon("a", within=10)) for _ in range(2)]
+    await asyncio.sleep(0.02)
+    assert not any(task.done() for task in waiting)
+    bulkheads.leave("a")
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.done() for task in waiting] == [True, False]
+    bulkheads.leave("a")
+    assert await waiting[1]
+    bulkheads.leave("a")
+    assert bulkheads.room == 2
+
+
+async def test_who_waits_for_nothing_is_refused_and_takes_no_place_later() -> None:
     bulkheads = Bulkheads(1)
-
-    def attempt() -> None:
-        with bulkheads.place("a") as entered:
-            assert entered
-            raise ValueError("boom")
-
-    with pytest.raises(ValueError, match="boom"):
-        attempt()
-    assert bulkheads.room == 1
-
-
-def test_who_got_no_place_gives_none_back() -> None:
-    bulkheads = Bulkheads(1)
-    with bulkheads.place("a"), bulkheads.place("a") as entered:
-        assert not entered
-    assert bulkheads.room == 1
     assert bulkheads.enter("a")
+    assert not await bulkheads.enter_soon("a", within=0.01)
+    bulkheads.leave("a")
+    assert bulkheads.room == 1
+
+
+async def test_another_account_does_not_wait_behind_a_full_one() -> None:
+    bulkheads = Bulkheads(4, share=0.25)
+    assert bulkheads.enter("slow")
+    waiting = asyncio.create_task(bulkheads.enter_soon("slow", within=10))
+    await asyncio.sleep(0)
+    assert await bulkheads.enter_soon("quick", within=0)
+    bulkheads.leave("quick")
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    bulkheads.leave("slow")
+    assert bulkheads.room == 4
+
+
+async def test_who_gives_up_as_a_place_comes_gives_it_back() -> None:
+    bulkheads = Bulkheads(1)
+    assert bulkheads.enter("a")
+    waiting = asyncio.create_task(bulkheads.enter_soon("a", within=10))
+    await asyncio.sleep(0)
+    bulkheads.leave("a")
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert bulkheads.room == 1
 
 
 def test_workflows_on_their_way_to_their_first_attempt_need_room_too() -> None:

@@ -80,8 +80,9 @@ async def test_an_account_with_all_its_places_taken_asks_to_come_again(bench: Be
     bulkheads = Bulkheads(total=10, share=0.1)
     delivery = Delivery(bench.database, bench.transport, bench.delivery._composer, bulkheads=bulkheads)  # type: ignore[arg-type] # the same shape as Transport
     narrow = replace(bench, delivery=delivery)
-    with bulkheads.place(bench.account_id):
-        held = await narrow.deliver()
+    assert bulkheads.enter(bench.account_id)
+    held = await narrow.deliver()
+    bulkheads.leave(bench.account_id)
     assert (held.outcome, held.reason, held.reserved_for) == (Outcome.HELD, Reason.ACCOUNT_BUSY, None)
     assert held.until is not None
     bench.transport.script = [OK]

@@ -290,7 +290,7 @@ async def test_its_signals_let_whoever_is_more_urgent_go_first(
     async with place.database.tenant(other_tenant_id) as connection:
         await outbox_rows.add_starts(connection, other_tenant_id, [("notification/urgent", LANES[Lane.CRITICAL], {})])
     async with place.database.system() as connection:
-        assert await outbox_rows.lease(connection, count=9, signals_only=True) == []
+        assert await outbox_rows.lease(connection, count=9, highest=outbox_rows.SIGNALS) == []
         taken = await outbox_rows.lease(connection, count=9)
     names = [entry.workflow_id for entry in taken if not entry.workflow_id.startswith("operation/")]
     assert names == ["notification/urgent", *(f"notification/{one}" for one in ids)]

@@ -96,7 +96,7 @@ async def test_signals_go_before_everything_and_alone_when_asked(
     await add(database, tenant_id, 30, lane=0)
     async with database.tenant(other_tenant_id) as connection:
         await outbox.add_signal(connection, other_tenant_id, "w/1", signal="cancel", cause="c", arguments=[])
-    [signal] = await lease(database, 20, signals_only=True)
+    [signal] = await lease(database, 20, highest=-1)
     assert (signal.kind, signal.tenant_id) == ("signal", other_tenant_id)
     async with database.system() as connection:
         await outbox.release(connection, [signal], seconds=-1)
