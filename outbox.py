@@ -40,7 +40,6 @@ _POLL_SECONDS = 1.0
 _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
 _AWAY_SECONDS = 2.0
 _LONGEST_PAUSE = 600.0
-_BESIDE_PAGES = 4
 _CRAMPED_SECONDS = 0.5
 _PACE = 0.02
 """Seconds from one turn to the next: each costs two transactions, however few rows it moves."""
@@ -132,14 +131,16 @@ class Dispatcher:
             return []
         room = self._bulkheads.room
         count, highest = (min(count, room), outbox.LAST_LANE) if room else (count, outbox.SIGNALS)
+        each = outbox.LAST_LANE
         async with self._database.system() as connection:
             if self._behind and room:
-                formed = await self._form_pages(connection, room)
-                count = min(count, formed + _BESIDE_PAGES) if formed else count
-                highest = LANES[Lane.CRITICAL] if self._is_worth_waiting(room) else highest
-            entries = await outbox.lease(connection, count=count, served=self._served, highest=highest)
+                waits = self._is_worth_waiting(room)
+                highest = LANES[Lane.CRITICAL] if waits else highest
+                # The page, not the rows behind it, is what a long line starts.
+                each = 1 if not waits and await self._form_pages(connection, room) else each
+            entries = await outbox.lease(connection, count=count, served=self._served, highest=highest, each=each)
         if highest == outbox.LAST_LANE:
-            self._behind = len(entries) == count and self._page_size > 0
+            self._behind = (len(entries) == count or each == 1) and self._page_size > 0
         self._served = outbox.turns(self._served, entries)
         for entry in entries:  # before it is asked how much room is left the next time
             if entry.kind == "start" and (attempts := starting.attempts_at_once(entry.payload)):
@@ -154,7 +155,7 @@ class Dispatcher:
 
         One by one they would be taken by single starts, and no page would ever find room.
         """
-        if room >= min(SMALLEST_PAGE, self._page_size):
+        if room >= self._page_size:
             self._cramped_since = None
             return False
         self._cramped_since = self._cramped_since or monotonic()

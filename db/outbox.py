@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import outbox
 from domain import keys
+from domain.notifications import LANES, Lane
 
 CHANNEL = "carillon_outbox"
 """The NOTIFY channel that wakes dispatchers; it carries nothing, the rows are the truth."""
@@ -118,7 +119,8 @@ WITH RECURSIVE line AS (
 ), chosen AS (
     -- Only as many rows are locked as are taken: what another dispatcher holds is passed over within the window.
     SELECT o.tenant_id, o.id
-    FROM (SELECT * FROM turn ORDER BY lane, place, was_served, tenant_id LIMIT :window) AS next
+    FROM (SELECT * FROM turn WHERE place <= :each OR lane <= :urgent
+          ORDER BY lane, place, was_served, tenant_id LIMIT :window) AS next
     JOIN outbox AS o ON o.tenant_id = next.tenant_id AND o.id = next.id
     WHERE o.leased_until IS NULL OR o.leased_until < now()
     ORDER BY next.lane, next.place, next.was_served, next.tenant_id LIMIT :count FOR UPDATE OF o SKIP LOCKED
@@ -129,6 +131,12 @@ RETURNING outbox.tenant_id, outbox.id, outbox.lane, outbox.kind, outbox.workflow
 """)
 
 
+_REMOVE = text("""
+DELETE FROM outbox USING unnest(CAST(:tenants AS uuid[]), CAST(:ids AS uuid[])) AS gone(tenant_id, id)
+WHERE outbox.tenant_id = gone.tenant_id AND outbox.id = gone.id
+""")
+
+
 async def lease(
     connection: AsyncConnection,
     *,
@@ -136,11 +144,12 @@ async def lease(
     seconds: float = 10.0,
     served: Mapping[int, UUID] | None = None,
     highest: int = LAST_LANE,
+    each: int = LAST_LANE,
 ) -> list[Entry]:
     """Takes up to `count` free rows for `seconds`: urgent lanes first, tenants in turn within a lane.
 
     `served` holds, by lane, the tenant whose turn was last, as `turns` returns it. Lanes behind `highest` are left
-    alone.
+    alone, and of a line that is not urgent no more than `each` rows are taken.
     """
     asked = {
         "count": count,
@@ -149,6 +158,8 @@ async def lease(
         "lanes": list(served or {}),
         "tenants": list((served or {}).values()),
         "highest": highest,
+        "each": each,
+        "urgent": LANES[Lane.CRITICAL],
     }
     rows = await connection.execute(_LEASE, asked)
     entries = [Entry(**row) for row in rows.mappings()]
@@ -168,9 +179,14 @@ def turns(served: Mapping[int, UUID], entries: Sequence[Entry]) -> dict[int, UUI
 
 async def done(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
     """Removes rows that were handed over."""
-    statement = delete(outbox).where(outbox.c.tenant_id == bindparam("t"), outbox.c.id == bindparam("i"))
-    rows = [{"t": entry.tenant_id, "i": entry.id} for entry in sorted(entries, key=lambda entry: entry.id)]
-    await connection.execute(statement, rows)
+    await remove(connection, [(entry.tenant_id, entry.id) for entry in entries])
+
+
+async def remove(connection: AsyncConnection, rows: Sequence[tuple[UUID, UUID]]) -> None:
+    """Removes rows by tenant and id, all in one statement."""
+    ordered = sorted(rows, key=lambda row: row[1])
+    asked = {"tenants": [tenant_id for tenant_id, _ in ordered], "ids": [row_id for _, row_id in ordered]}
+    await connection.execute(_REMOVE, asked)
 
 
 async def release(connection: AsyncConnection, entries: Sequence[Entry], *, seconds: float) -> None:

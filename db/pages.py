@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import ColumnElement, bindparam, delete, select, text, update
+from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -52,8 +52,7 @@ async def form(connection: AsyncConnection, *, lane: int, size: int, least: int,
     if not long:
         return 0
     members = [row for line in long for row in line]
-    gone = delete(outbox_table).where(outbox_table.c.tenant_id == bindparam("t"), outbox_table.c.id == bindparam("i"))
-    await connection.execute(gone, [{"t": row.tenant_id, "i": row.id} for row in members])
+    await outbox.remove(connection, [(row.tenant_id, row.id) for row in members])
     pages = [(uuid_utils.compat.uuid7(), line) for line in long]
     await connection.execute(insert(outbox_table), [_start(page_id, line) for page_id, line in pages])
     for page_id, line in pages:
