@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast chaos check lock clean
+.PHONY: help setup demo up test test-fast chaos bench check lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ chaos: setup ## kill, pause and cut everything under load; print what was lost o
 
 check: setup ## lint, types, layers, secrets, migrations, contracts
 	@$(RUN) dev check
+
+bench: setup ## measure rates, latency, costs and peers in one run (half an hour, two cores for itself)
+	@$(RUN) dev bench
 
 lock: setup ## resolve the dependencies again and write requirements.lock
 	@$(RUN) dev lock

@@ -77,8 +77,8 @@ async def _costs(place: Ground, numbers: Numbers) -> list[Figure]:
     return await costs.per_notification(place, first=numbers.take(100), count=100, rate=5)
 
 
-async def _http(place: Ground, _: Numbers) -> list[Figure]:
-    async with crew.workers(place, 1):
+async def _http() -> list[Figure]:
+    async with ground(workers=1) as place:
         return [*await accepting.measure(place), *await callbacks.measure(place), *await latency.measure(place)]
 
 
@@ -109,7 +109,6 @@ async def _stored(place: Ground, numbers: Numbers) -> list[Figure]:
 
 PARTS: dict[str, Callable[[Ground, Numbers], Awaitable[list[Figure]]]] = {
     "costs": _costs,
-    "http": _http,
     "rates": _rates,
     "peers": _peers,
     "killed": _killed,
@@ -123,6 +122,9 @@ async def main(wanted: Sequence[str]) -> None:
     if not wanted or "idle" in wanted:
         with tempfile.TemporaryDirectory() as home:
             figures += await idle.measure(Path(home))
+    if not wanted or "http" in wanted:
+        print("measuring: http")
+        figures += await _http()
     chosen = [name for name in PARTS if not wanted or name in wanted]
     if chosen:
         async with ground(workers=0) as place:

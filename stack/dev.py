@@ -63,6 +63,15 @@ def chaos(
 
 
 @dev.command()
+def bench(
+    parts: Annotated[list[str] | None, typer.Argument(help="Only these: rates, peers, http, costs, …")] = None,
+) -> None:
+    """Measures rates, latency and costs beside what they stand on and beside other queues, and writes the report."""
+    _need_checkout()
+    _run([sys.executable, "-m", "bench", *(parts or [])])
+
+
+@dev.command()
 def secrets() -> None:
     """Takes what looks like a secret in the tree now as known; look at the difference before you commit it."""
     from stack.checks import accept_secrets  # noqa: PLC0415 - a table library, needed here alone
