@@ -129,11 +129,12 @@ class Dispatcher:
     async def _lease(self, count: int) -> list[Entry]:
         if count <= 0:
             return []
-        room = self._bulkheads.room
-        count, highest = (min(count, room), outbox.LAST_LANE) if room else (count, outbox.SIGNALS)
+        room, hands = self._bulkheads.room, self._bulkheads.free_hands
+        free = min(count, room, hands)
+        count, highest = (free, outbox.LAST_LANE) if free else (count, outbox.SIGNALS)
         each = outbox.LAST_LANE
         async with self._database.system() as connection:
-            if self._behind and room:
+            if self._behind and free:
                 waits = self._is_worth_waiting(room)
                 highest = LANES[Lane.CRITICAL] if waits else highest
                 # The page, not the rows behind it, is what a long line starts.

@@ -54,6 +54,9 @@ log = structlog.get_logger(__name__)
 WORKFLOWS = [NotificationWorkflow, PageWorkflow, OperationWorkflow, OutageWorkflow, HousekeepingWorkflow]
 # Above the 8 seconds that one provider call may take, so that a graceful stop leaves no doubt behind.
 _GRACE = timedelta(seconds=15)
+# Attempts that are planned, claimed or recorded at once: more of them only wait for each other, until the server thinks
+# that their workflow tasks were lost and hands them out anew.
+_HANDS = 24
 
 
 @asynccontextmanager
@@ -157,7 +160,7 @@ async def run(settings: Settings) -> None:
     key_ring = KeyRing.parse(settings.key_ring.get_secret_value())
     database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
     client = await connect(settings.temporal_address, namespace=settings.temporal_namespace, key_ring=key_ring)
-    bulkheads = Bulkheads(settings.deliveries_at_once)
+    bulkheads = Bulkheads(settings.deliveries_at_once, hands=_HANDS)
     page_size = min(settings.page_size, bulkheads.most_of_one)
     dispatcher = Dispatcher(database, client, task_queue=settings.task_queue, bulkheads=bulkheads, page_size=page_size)
     metrics = await serve_metrics(settings.api_host, settings.worker_metrics_port, healthy=lambda: dispatcher.healthy)

@@ -1,8 +1,10 @@
 """Bulkheads: how many deliveries are on their way in this process, so that one slow account leaves room for others."""
 
 import asyncio
+import math
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -16,6 +18,8 @@ _REFUSED = prometheus_client.Counter("carillon_bulkhead_refusals_total", "Attemp
 
 # A workflow task that was lost is handed out again after as many seconds, to whichever process.
 _FORGOTTEN_AFTER = 10.0
+IN_A_PAGE = 0.1
+"""What a member of a page costs beside an attempt with a workflow of its own."""
 _NO_OUTCOME = frozenset({"resolution.resolve"})
 
 
@@ -23,11 +27,14 @@ class Bulkheads:
     """Places for attempts, `total` in all and at most a `share` of them for one account; nobody waits long for one.
 
     It also counts the workflows that this process started and that have no first outcome yet, because those are
-    attempts to come.
+    attempts to come. Their planning, claiming and recording is this process's own work: `hands` of them at once; what
+    merely waits for a provider's answer needs no hand, and a member of a page a tenth of one.
     """
 
-    def __init__(self, total: int, share: float = 0.4) -> None:
+    def __init__(self, total: int, share: float = 0.4, hands: int | None = None) -> None:
         self._total = total
+        self._hands = hands or total
+        self._at_provider = 0.0
         self._most = max(1, int(total * share))
         self._on_their_way: Counter[str] = Counter()
         self._started: dict[str, tuple[float, int]] = {}
@@ -39,6 +46,12 @@ class Bulkheads:
         """How many more deliveries this process may take on."""
         self._forget()
         return max(0, self._total - max(self._on_their_way.total(), self._first_attempts))
+
+    @property
+    def free_hands(self) -> int:
+        """How many more workflows this process may start at this moment."""
+        work = sum(attempts if attempts == 1 else attempts * IN_A_PAGE for _, attempts in self._started.values())
+        return max(0, math.ceil(self._hands - max(0.0, work - self._at_provider)))
 
     @property
     def _first_attempts(self) -> int:
@@ -90,6 +103,17 @@ class Bulkheads:
         _ON_THEIR_WAY.dec()
         self._pass_on()
         self._tell()
+
+    @contextmanager
+    def at_provider(self, *, in_page: bool = False) -> Iterator[None]:
+        """Counts an attempt as waiting for its answer during the block."""
+        share = IN_A_PAGE if in_page else 1.0
+        self._at_provider += share
+        self._tell()
+        try:
+            yield
+        finally:
+            self._at_provider -= share
 
     def started(self, workflow_id: str, attempts: int = 1) -> None:
         """Notes a workflow whose first attempts are to come."""

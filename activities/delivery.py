@@ -158,7 +158,8 @@ class Delivery:
         crash_here("after_claim_before_compose")
         try:
             composed = await self._compose(tenant_id, order, claim, work)
-            accepted = await self._send(composed)
+            with self._bulkheads.at_provider(in_page=order.page_id is not None):
+                accepted = await self._send(composed)
         except DeliveryError as raised:
             error = raised
             record = outcomes.refused_record(order, claim, error)

@@ -82,6 +82,24 @@ async def test_who_gives_up_as_a_place_comes_gives_it_back() -> None:
     assert bulkheads.room == 1
 
 
+def test_what_waits_for_an_answer_is_no_work_of_this_process() -> None:
+    bulkheads = Bulkheads(100, hands=3)
+    for name in "abc":
+        bulkheads.started(name)
+    assert (bulkheads.room, bulkheads.free_hands) == (97, 0)
+    with bulkheads.at_provider(), bulkheads.at_provider():
+        assert bulkheads.free_hands == 2
+    assert bulkheads.free_hands == 0
+
+
+def test_a_member_of_a_page_is_less_work() -> None:
+    bulkheads = Bulkheads(100, hands=3)
+    bulkheads.started("page", attempts=20)
+    assert (bulkheads.room, bulkheads.free_hands) == (80, 1)
+    with bulkheads.at_provider(in_page=True):
+        assert bulkheads.free_hands == 2
+
+
 def test_workflows_on_their_way_to_their_first_attempt_need_room_too() -> None:
     bulkheads, told = Bulkheads(3), list[int]()
     bulkheads.on_room(lambda: told.append(bulkheads.room))
