@@ -62,7 +62,7 @@ def send_then_record() -> None:
         return stored
 
     swap(Delivery, "_claim", lambda _: only_look)
-    swap(Delivery, "_store", with_attempt)
+    swap(Delivery, "_keep", with_attempt)
 
 
 @bug(WORKER, finds={Kind.DUPLICATED})
