@@ -8,7 +8,9 @@ dispatcher takes the row; what was started already is found started.
 import asyncio
 import contextlib
 import sys
+from collections.abc import Collection
 from time import monotonic
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -132,16 +134,16 @@ class Dispatcher:
         room, hands = self._bulkheads.room, self._bulkheads.free_hands
         free = min(count, room, hands)
         count, highest = (free, outbox.LAST_LANE) if free else (count, outbox.SIGNALS)
-        each = outbox.LAST_LANE
+        paged: Collection[UUID] = ()
         async with self._database.system() as connection:
             if self._behind and free:
                 waits = self._is_worth_waiting(room)
                 highest = LANES[Lane.CRITICAL] if waits else highest
-                # The page, not the rows behind it, is what a long line starts.
-                each = 1 if not waits and await self._form_pages(connection, room) else each
-            entries = await outbox.lease(connection, count=count, served=self._served, highest=highest, each=each)
+                # Pages, not the rows behind them, are what a long line starts.
+                paged = () if waits else await self._form_pages(connection, room)
+            entries = await outbox.lease(connection, count=count, served=self._served, highest=highest, paged=paged)
         if highest == outbox.LAST_LANE:
-            self._behind = (len(entries) == count or each == 1) and self._page_size > 0
+            self._behind = (len(entries) == count or bool(paged)) and self._page_size > 0
         self._served = outbox.turns(self._served, entries)
         for entry in entries:  # before it is asked how much room is left the next time
             if entry.kind == "start" and (attempts := starting.attempts_at_once(entry.payload)):
@@ -162,12 +164,12 @@ class Dispatcher:
         self._cramped_since = self._cramped_since or monotonic()
         return monotonic() - self._cramped_since < _CRAMPED_SECONDS
 
-    async def _form_pages(self, connection: AsyncConnection, room: int) -> int:
+    async def _form_pages(self, connection: AsyncConnection, room: int) -> Collection[UUID]:
         """Lets the front of each long line start as one page; what is urgent never waits in one."""
         size = min(self._page_size, room)
         least = min(SMALLEST_PAGE, self._page_size)
         if size < least:
-            return 0
+            return ()
         lane = LANES[Lane.TRANSACTIONAL]
         formed = await pages.form(connection, lane=lane, size=size, least=least, most=room // size)
         if formed:

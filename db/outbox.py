@@ -1,7 +1,7 @@
 """The outbox: rows that a transaction leaves for the dispatcher, who starts or signals workflows from them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -92,10 +92,26 @@ def _row(tenant_id: UUID, lane: int, kind: str, workflow_id: str, dedup_key: str
     }
 
 
+def own_start(tenant_id: UUID, notification_id: UUID, lane: int, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the row of a notification that a page gave up: it goes on alone, where it would stand by its age.
+
+    By the notification's own id, which was made when it was accepted, it stands before all that came later.
+    """
+    made = _row(tenant_id, lane, "start", keys.notification_workflow(str(notification_id)), "", {**payload, **_ALONE})
+    return {**made, "id": notification_id, "dedup_key": keys.start_of(made["workflow_id"])}
+
+
+_ALONE = {"alone": True}
+# What may go out in a page: the start of one notification that is due and was in no page before.
+FITS_A_PAGE = (
+    "{row}.kind = 'start' AND {row}.payload ->> 'workflow' = 'notification' "
+    "AND {row}.payload -> 'input' ->> 'send_at' IS NULL AND {row}.payload -> 'alone' IS NULL"
+)
+
 # Distinct (lane, tenant) pairs by skipping through the index, then the first free rows of each: the cost grows with the
 # number of tenants that wait, not with the length of anybody's line. Tenants that come behind the one served last go
 # first among equals, so that everybody gets a turn even when rows are taken one by one.
-_LEASE = text("""
+_LEASE = text(f"""
 WITH RECURSIVE line AS (
     (SELECT lane, tenant_id FROM outbox WHERE lane <= :highest ORDER BY lane, tenant_id LIMIT 1)
     UNION ALL
@@ -105,13 +121,14 @@ WITH RECURSIVE line AS (
         ORDER BY lane, tenant_id LIMIT 1
     ) AS following
 ), turn AS (
-    SELECT picked.tenant_id, picked.id, line.lane, coalesce(line.tenant_id <= served.tenant_id, false) AS was_served,
+    SELECT picked.tenant_id, picked.id, line.lane, picked.fits_a_page,
+           coalesce(line.tenant_id <= served.tenant_id, false) AS was_served,
            row_number() OVER (PARTITION BY line.lane, line.tenant_id ORDER BY picked.id) AS place
     FROM line
     LEFT JOIN unnest(CAST(:lanes AS smallint[]), CAST(:tenants AS uuid[])) AS served(lane, tenant_id)
            ON served.lane = line.lane
     CROSS JOIN LATERAL (
-        SELECT outbox.tenant_id, outbox.id FROM outbox
+        SELECT outbox.tenant_id, outbox.id, {FITS_A_PAGE.format(row="outbox")} AS fits_a_page FROM outbox
         WHERE outbox.lane = line.lane AND outbox.tenant_id = line.tenant_id
           AND (outbox.leased_until IS NULL OR outbox.leased_until < now())
         ORDER BY outbox.id LIMIT :window
@@ -119,7 +136,8 @@ WITH RECURSIVE line AS (
 ), chosen AS (
     -- Only as many rows are locked as are taken: what another dispatcher holds is passed over within the window.
     SELECT o.tenant_id, o.id
-    FROM (SELECT * FROM turn WHERE place <= :each OR lane <= :urgent
+    FROM (SELECT * FROM turn
+          WHERE lane <= :urgent OR NOT fits_a_page OR tenant_id != ALL(CAST(:paged AS uuid[]))
           ORDER BY lane, place, was_served, tenant_id LIMIT :window) AS next
     JOIN outbox AS o ON o.tenant_id = next.tenant_id AND o.id = next.id
     WHERE o.leased_until IS NULL OR o.leased_until < now()
@@ -128,7 +146,7 @@ WITH RECURSIVE line AS (
 UPDATE outbox SET leased_until = now() + make_interval(secs => :seconds), leases = leases + 1
 FROM chosen WHERE outbox.tenant_id = chosen.tenant_id AND outbox.id = chosen.id
 RETURNING outbox.tenant_id, outbox.id, outbox.lane, outbox.kind, outbox.workflow_id, outbox.payload, outbox.leases
-""")
+""")  # noqa: S608 - the only text put in is the one above
 
 
 _REMOVE = text("""
@@ -144,12 +162,12 @@ async def lease(
     seconds: float = 10.0,
     served: Mapping[int, UUID] | None = None,
     highest: int = LAST_LANE,
-    each: int = LAST_LANE,
+    paged: Collection[UUID] = (),
 ) -> list[Entry]:
     """Takes up to `count` free rows for `seconds`: urgent lanes first, tenants in turn within a lane.
 
     `served` holds, by lane, the tenant whose turn was last, as `turns` returns it. Lanes behind `highest` are left
-    alone, and of a line that is not urgent no more than `each` rows are taken.
+    alone, and so is what fits a page in the lines of tenants that were `paged`.
     """
     asked = {
         "count": count,
@@ -158,7 +176,7 @@ async def lease(
         "lanes": list(served or {}),
         "tenants": list((served or {}).values()),
         "highest": highest,
-        "each": each,
+        "paged": list(paged),
         "urgent": LANES[Lane.CRITICAL],
     }
     rows = await connection.execute(_LEASE, asked)

@@ -16,8 +16,9 @@ from db.tables import outbox as outbox_table
 from domain import keys
 from domain.starts import notification_start
 
-# Lines of urgent lanes are left alone. A row that waits for its time, or is no notification's, keeps its own place.
-_PICK = text("""
+# Lines of urgent lanes are left alone. A row that waits for its time, was in a page before, or is no notification's,
+# keeps its own place.
+_PICK = text(f"""
 WITH RECURSIVE line AS (
     (SELECT lane, tenant_id FROM outbox WHERE lane >= :lane ORDER BY lane, tenant_id LIMIT 1)
     UNION ALL
@@ -32,16 +33,16 @@ FROM line CROSS JOIN LATERAL (
     FROM outbox AS o
     WHERE o.lane = line.lane AND o.tenant_id = line.tenant_id AND o.kind = 'start'
       AND (o.leased_until IS NULL OR o.leased_until < now())
-      AND o.payload ->> 'workflow' = 'notification' AND o.payload -> 'input' ->> 'send_at' IS NULL
+      AND {outbox.FITS_A_PAGE.format(row="o")}
     ORDER BY o.id LIMIT :size FOR UPDATE OF o SKIP LOCKED
 ) AS picked
 ORDER BY line.lane, picked.tenant_id, picked.id
 LIMIT :most
-""")
+""")  # noqa: S608 - the only text put in is a constant of the outbox
 
 
-async def form(connection: AsyncConnection, *, lane: int, size: int, least: int, most: int) -> int:
-    """Turns the fronts of long lines into pages, one row of the outbox each, and returns how many pages were made.
+async def form(connection: AsyncConnection, *, lane: int, size: int, least: int, most: int) -> frozenset[UUID]:
+    """Turns the fronts of long lines into pages, one row of the outbox each, and returns whose lines they were.
 
     Members, page and start change in one transaction: a notification is started alone or by one page, never by two.
     """
@@ -50,7 +51,7 @@ async def form(connection: AsyncConnection, *, lane: int, size: int, least: int,
     lines = [list(line) for _, line in groupby(rows, key=lambda row: (row.lane, row.tenant_id))]
     long = [line for line in lines if len(line) >= least]
     if not long:
-        return 0
+        return frozenset()
     members = [row for line in long for row in line]
     await outbox.remove(connection, [(row.tenant_id, row.id) for row in members])
     pages = [(uuid_utils.compat.uuid7(), line) for line in long]
@@ -59,7 +60,7 @@ async def form(connection: AsyncConnection, *, lane: int, size: int, least: int,
         ids = [row.notification_id for row in line]
         mine = (notification.c.tenant_id == line[0].tenant_id, notification.c.id.in_(ids))
         await connection.execute(update(notification).where(*mine).values(page_id=page_id))
-    return len(pages)
+    return frozenset(row.tenant_id for row in members)
 
 
 def _start(page_id: UUID, line: Sequence[Any]) -> dict[str, Any]:
@@ -98,7 +99,8 @@ async def hand_over(connection: AsyncConnection, tenant_id: UUID, page_id: UUID,
     rows = (await connection.execute(select(*columns).where(*mine).order_by(notification.c.id))).mappings().all()
     if not rows:
         return
-    await outbox.add_starts(connection, tenant_id, [_own_start(tenant_id, dict(row)) for row in rows])
+    starts = [outbox.own_start(tenant_id, row["id"], row["lane"], _payload(tenant_id, dict(row))) for row in rows]
+    await connection.execute(insert(outbox_table).on_conflict_do_nothing(), starts)
     await connection.execute(update(notification).where(*mine).values(page_id=None))
 
 
@@ -112,6 +114,5 @@ def _mine(tenant_id: UUID, page_id: UUID, ids: Sequence[UUID]) -> tuple[ColumnEl
     )
 
 
-def _own_start(tenant_id: UUID, row: Mapping[str, Any]) -> tuple[str, int, dict[str, Any]]:
-    payload = notification_start(tenant_id, row["id"], **{name: row[name] for name in _STARTING})
-    return keys.notification_workflow(str(row["id"])), row["lane"], payload
+def _payload(tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, Any]:
+    return notification_start(tenant_id, row["id"], **{name: row[name] for name in _STARTING})
