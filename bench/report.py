@@ -64,7 +64,7 @@ def plot(figures: Sequence[Figure], *, group: str, name: str) -> Path:
     chart.x_labels = [figure.name for figure in chosen]
     chart.add(chosen[0].unit, [round(figure.value, 1) for figure in chosen])
     file = RESULTS / f"{name}.svg"
-    file.write_bytes(chart.render())
+    file.write_text(chart.render(), encoding="utf-8")
     return file
 
 
