@@ -146,7 +146,7 @@ WITH RECURSIVE line AS (
 UPDATE outbox SET leased_until = now() + make_interval(secs => :seconds), leases = leases + 1
 FROM chosen WHERE outbox.tenant_id = chosen.tenant_id AND outbox.id = chosen.id
 RETURNING outbox.tenant_id, outbox.id, outbox.lane, outbox.kind, outbox.workflow_id, outbox.payload, outbox.leases
-""")  # noqa: S608 - the only text put in is the one above
+""")  # noqa: S608  # nosec B608 - the only text put in is the one above
 
 
 _REMOVE = text("""

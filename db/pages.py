@@ -38,7 +38,7 @@ FROM line CROSS JOIN LATERAL (
 ) AS picked
 ORDER BY line.lane, picked.tenant_id, picked.id
 LIMIT :most
-""")  # noqa: S608 - the only text put in is a constant of the outbox
+""")  # noqa: S608  # nosec B608 - the only text put in is a constant of the outbox
 
 
 async def form(connection: AsyncConnection, *, lane: int, size: int, least: int, most: int) -> frozenset[UUID]:
