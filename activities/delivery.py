@@ -127,10 +127,10 @@ class Delivery:
             moved = {order.notification_id for order in orders if _is_elsewhere(order, work[order.notification_id])}
             reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}
             not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
+            not_now |= {name: outcomes.stopped(Reason.CANCELLED) for name in moved}
             free = [order for order in orders if order.notification_id not in not_now]
             held, noteworthy = await admission.judge(connection, tenant_id, free, work, self._usual_limits, now)
             not_now |= held
-            not_now |= {name: outcomes.stopped(Reason.CANCELLED) for name in moved}
             mine = [claim for claim in claims if claim.order.notification_id not in moved]
             claimed = await delivery.claim(connection, tenant_id, mine, work, not_now.keys())
             await _hand_over(connection, tenant_id, orders, {str(item.notification_id) for item in claimed})

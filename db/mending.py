@@ -16,7 +16,7 @@ from domain import keys
 from domain.notifications import Ending
 from domain.reasons import Reason
 from domain.recovery import Standing
-from domain.starts import notification_start
+from domain.starts import STARTING, notification_start
 from domain.status import Status
 
 
@@ -52,7 +52,6 @@ FROM notification AS n LEFT JOIN LATERAL (
 ) AS o ON true
 WHERE n.tenant_id = :tenant AND n.id = :id
 """)
-_STARTING = ("send_at", "expires_at", "template", "resource_type", "resource_id", "trigger_type", "channels")
 
 
 async def read(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID) -> Case | None:
@@ -72,7 +71,7 @@ async def read(connection: AsyncConnection, tenant_id: UUID, notification_id: UU
         ended_at=row["ended_at"],
         leased=row["leased"],
         lane=row["lane"],
-        start=notification_start(tenant_id, notification_id, **{name: row[name] for name in _STARTING}),
+        start=notification_start(tenant_id, notification_id, **{name: row[name] for name in STARTING}),
     )
 
 

@@ -14,7 +14,7 @@ from db import outbox
 from db.delivery_tables import notification
 from db.tables import outbox as outbox_table
 from domain import keys
-from domain.starts import notification_start
+from domain.starts import STARTING, notification_start
 
 # Lines of urgent lanes are left alone. A row that waits for its time, was in a page before, or is no notification's,
 # keeps its own place.
@@ -81,9 +81,6 @@ def _start(page_id: UUID, line: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-_STARTING = ("send_at", "expires_at", "template", "resource_type", "resource_id", "trigger_type", "channels")
-
-
 async def members(connection: AsyncConnection, tenant_id: UUID, page_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
     """Returns the notifications that are still a page's to attempt: not ended, not handed over."""
     mine = _mine(tenant_id, page_id, ids)
@@ -95,7 +92,7 @@ async def hand_over(connection: AsyncConnection, tenant_id: UUID, page_id: UUID,
     if not ids:
         return
     mine = _mine(tenant_id, page_id, ids)
-    columns = [notification.c[name] for name in ("id", "lane", *_STARTING)]
+    columns = [notification.c[name] for name in ("id", "lane", *STARTING)]
     rows = (await connection.execute(select(*columns).where(*mine).order_by(notification.c.id))).mappings().all()
     if not rows:
         return
@@ -115,4 +112,4 @@ def _mine(tenant_id: UUID, page_id: UUID, ids: Sequence[UUID]) -> tuple[ColumnEl
 
 
 def _payload(tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, Any]:
-    return notification_start(tenant_id, row["id"], **{name: row[name] for name in _STARTING})
+    return notification_start(tenant_id, row["id"], **{name: row[name] for name in STARTING})

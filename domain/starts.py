@@ -5,6 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+STARTING = ("send_at", "expires_at", "template", "resource_type", "resource_id", "trigger_type", "channels")
+"""What of a notification's row goes into its start."""
+
 
 def notification_start(
     tenant_id: UUID,

@@ -55,16 +55,17 @@ class PostgresPeer(Peer):
 
     async def sent(self) -> int:
         """Returns how many rows say "sent" and name the provider's id."""
-        return len(await self._recipients("state = 'sent' AND provider_id IS NOT NULL"))
+        named = "SELECT recipient FROM message WHERE state = 'sent' AND provider_id IS NOT NULL"
+        return len(await self._recipients(named))
 
     async def doubtful(self) -> list[str]:
         """Returns the recipients of rows that say "sending"."""
-        return await self._recipients("state = 'sending'")
+        return await self._recipients("SELECT recipient FROM message WHERE state = 'sending'")
 
-    async def _recipients(self, condition: str) -> list[str]:
+    async def _recipients(self, question: str) -> list[str]:
         connection = await asyncpg.connect(self.dsn)
         try:
-            found = await connection.fetch(f"SELECT recipient FROM message WHERE {condition}")  # noqa: S608 - one of the two above
+            found = await connection.fetch(question)
         finally:
             await connection.close()
         return [row["recipient"] for row in found]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import update
 
@@ -49,6 +50,13 @@ async def test_a_turn_that_was_missed_is_over(bench: Bench) -> None:
     await deliver_another(bench)
     missed = datetime.now(UTC) - timedelta(minutes=5)
     assert (await bench.deliver(reserved_for=missed)).reason is Reason.RATE_LIMITED
+
+
+async def test_a_member_that_a_page_no_longer_owns_reserves_nothing(bench: Bench) -> None:
+    await limit(bench, rate=0.01, burst=1)
+    bench.transport.script = [OK]
+    assert (await bench.deliver(page_id=str(uuid4()))).outcome is Outcome.STOPPED
+    assert (await bench.deliver()).outcome is Outcome.ACCEPTED, "the only turn is still there"
 
 
 async def test_one_recipient_waits_while_another_goes(bench: Bench) -> None:

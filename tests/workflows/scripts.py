@@ -1,13 +1,11 @@
 """Scripted activities under the real wire names, for workflows of notifications on a real Temporal server."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
@@ -30,6 +28,7 @@ from domain.notifications import (
 from domain.reasons import Reason
 from domain.recipients import Channel
 from domain.status import Status
+from tests.workflows.keeping import keep
 from workflows.notification import NotificationWorkflow
 
 WHATSAPP = Hop(index=0, channel=Channel.WHATSAPP, provider="meta", account_id="a", address_id=None, locale="en")
@@ -130,16 +129,7 @@ async def running(
         workflow_id = f"test/{uuid.uuid4()}"
         handle = await client.start_workflow("notification", order, id=workflow_id, task_queue=queue, result_type=str)
         yield handle
-        if os.environ.get("CARILLON_RECORD_HISTORIES"):
-            await _record(handle)
-
-
-async def _record(handle: WorkflowHandle[NotificationWorkflow, str]) -> None:
-    """Keeps the history of a test's workflow for the replay tests of every later version."""
-    name = os.environ["PYTEST_CURRENT_TEST"].partition("::test_")[2].partition(" ")[0].partition("[")[0]
-    history = (await handle.fetch_history()).to_json()
-    target = Path(__file__).parent / "histories" / f"notification_{name}.json"
-    await asyncio.to_thread(target.write_text, history + "\n", "utf-8")
+        await keep(handle, "notification")
 
 
 async def ordered(script: Script, count: int) -> None:

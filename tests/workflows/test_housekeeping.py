@@ -1,13 +1,11 @@
 """The workflow of housekeeping and its schedule on a real Temporal server, with steps under names of their own."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from temporalio import activity
@@ -16,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.sweeping import Step, Sweep, Swept
+from tests.workflows.keeping import keep
 from workflows import schedules
 from workflows.housekeeping import HousekeepingOrder, HousekeepingReport, HousekeepingWorkflow
 
@@ -68,20 +67,13 @@ async def start(client: Client, queue: str, *steps: Step) -> WorkflowHandle[Hous
     return await client.start_workflow(HousekeepingWorkflow.run, order, id=f"test/{uuid.uuid4()}", task_queue=queue)
 
 
-async def keep_history(handle: WorkflowHandle[HousekeepingWorkflow, HousekeepingReport], name: str) -> None:
-    """Keeps the history of a test's workflow for the replay tests of every later version."""
-    if os.environ.get("CARILLON_RECORD_HISTORIES"):
-        target = Path(__file__).parent / "histories" / f"housekeeping_{name}.json"
-        await asyncio.to_thread(target.write_text, (await handle.fetch_history()).to_json() + "\n", "utf-8")
-
-
 @pytest.mark.parametrize("cache", [100, 0], ids=["cached", "replayed at every task"])
 async def test_a_step_that_fails_does_not_keep_the_others_from_running(client: Client, cache: int) -> None:
     steps = Steps()
     async with working(client, steps, cache=cache) as queue:
         handle = await start(client, queue, FIRST, BROKEN, LAST)
         report = await handle.result()
-        await keep_history(handle, "with_a_step_that_fails")
+        await keep(handle, "housekeeping", "with_a_step_that_fails")
     assert report == HousekeepingReport(cursors={"test.first": "", "test.last": ""}, failed=("test.broken",), found=1)
     assert (steps.asked, steps.last) == ([None], 1)
 
@@ -106,7 +98,7 @@ async def test_a_step_goes_on_at_its_cursor_while_there_is_more_but_not_for_ever
     async with working(client, steps) as queue:
         handle = await start(client, queue, FIRST)
         report = await handle.result()
-        await keep_history(handle, "with_more_to_do")
+        await keep(handle, "housekeeping", "with_more_to_do")
     assert steps.asked == [None, "1", "2", "3", "4"]
     assert report.cursors == {"test.first": "5"}
 

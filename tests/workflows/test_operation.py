@@ -1,13 +1,10 @@
 """The workflow of an operation on a real Temporal server, with scripted steps under the real wire name."""
 
-import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from temporalio import activity
@@ -16,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from domain.operations import OperationInput, OperationState, Stepped
+from tests.workflows.keeping import keep
 from workflows.operation import OperationWorkflow
 
 RUNNING = Stepped(state=OperationState.RUNNING, done=50)
@@ -59,15 +57,7 @@ async def running(
         workflow_id = f"test/{uuid.uuid4()}"
         handle = await client.start_workflow(OperationWorkflow.run, order, id=workflow_id, task_queue=queue)
         yield handle
-        await _record(handle)
-
-
-async def _record(handle: WorkflowHandle[OperationWorkflow, str]) -> None:
-    """Keeps the history of a test's workflow for the replay tests of every later version."""
-    if os.environ.get("CARILLON_RECORD_HISTORIES"):
-        name = os.environ["PYTEST_CURRENT_TEST"].partition("::test_")[2].partition(" ")[0].partition("[")[0]
-        target = Path(__file__).parent / "histories" / f"operation_{name}.json"
-        await asyncio.to_thread(target.write_text, (await handle.fetch_history()).to_json() + "\n", "utf-8")
+        await keep(handle, "operation")
 
 
 @pytest.mark.parametrize("cache", [100, 0], ids=["cached", "replayed at every task"])

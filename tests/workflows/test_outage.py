@@ -1,13 +1,11 @@
 """The workflow of an outage on a real Temporal server, with scripted looks under the real wire names."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from temporalio import activity
@@ -15,6 +13,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from domain.outages import Look, OutageInput, ReleaseOrder
+from tests.workflows.keeping import keep
 from workflows.outage import OutageWorkflow
 
 SOON, IN_HOURS = 0.1, 36000.0
@@ -61,15 +60,7 @@ async def running(
         workflow_id = f"test/{uuid.uuid4()}"
         handle = await client.start_workflow(OutageWorkflow.run, order, id=workflow_id, task_queue=queue)
         yield handle
-        await _record(handle)
-
-
-async def _record(handle: WorkflowHandle[OutageWorkflow, str]) -> None:
-    """Keeps the history of a test's workflow for the replay tests of every later version."""
-    if os.environ.get("CARILLON_RECORD_HISTORIES"):
-        name = os.environ["PYTEST_CURRENT_TEST"].partition("::test_")[2].partition(" ")[0].partition("[")[0]
-        target = Path(__file__).parent / "histories" / f"outage_{name}.json"
-        await asyncio.to_thread(target.write_text, (await handle.fetch_history()).to_json() + "\n", "utf-8")
+        await keep(handle, "outage")
 
 
 async def looked(script: Script, count: int) -> None:

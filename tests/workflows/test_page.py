@@ -1,13 +1,10 @@
 """A page on a real Temporal server: one step for many, and a place for what the database could not take."""
 
-import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from temporalio import activity
@@ -16,6 +13,7 @@ from temporalio.worker import Worker
 
 from domain.notifications import AttemptRecord, Delivered, Outcome
 from domain.pages import PageInput, PageOutcome
+from tests.workflows.keeping import keep
 from tests.workflows.scripts import ACCEPTED
 from workflows.page import PageWorkflow
 
@@ -69,15 +67,7 @@ async def running(
     async with worker:
         handle = await client.start_workflow(PageWorkflow.run, PAGE, id=f"test/{uuid.uuid4()}", task_queue=queue)
         yield handle
-        await _record(handle)
-
-
-async def _record(handle: WorkflowHandle[PageWorkflow, PageOutcome]) -> None:
-    """Keeps the history of a test's workflow for the replay tests of every later version."""
-    if os.environ.get("CARILLON_RECORD_HISTORIES"):
-        name = os.environ["PYTEST_CURRENT_TEST"].partition("::test_")[2].partition(" ")[0].partition("[")[0]
-        target = Path(__file__).parent / "histories" / f"page_{name}.json"
-        await asyncio.to_thread(target.write_text, (await handle.fetch_history()).to_json() + "\n", "utf-8")
+        await keep(handle, "page")
 
 
 async def test_a_page_is_one_step(client: Client) -> None:
