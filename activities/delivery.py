@@ -122,7 +122,7 @@ class Delivery:
         """Locks, checks what may have changed since the plan was made, and claims what may be sent."""
         orders = [claim.order for claim in claims]
         now = datetime.now(UTC)
-        async with self._database.tenant(tenant_id) as connection:
+        async with self._database.tenant(tenant_id, kept=True) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
             moved = {order.notification_id for order in orders if _is_elsewhere(order, work[order.notification_id])}
             reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}

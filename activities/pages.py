@@ -58,7 +58,7 @@ class Pages:
     async def _members(self, page: PageInput) -> tuple[str, ...]:
         """Returns who is still the page's to attempt: a former execution may have come far."""
         tenant_id = UUID(page.tenant_id)
-        async with self._database.tenant(tenant_id) as connection:
+        async with self._database.tenant(tenant_id, kept=True) as connection:
             ids = [UUID(name) for name in page.notification_ids]
             mine = await pages.members(connection, tenant_id, UUID(page.page_id), ids)
         return tuple(name for name in page.notification_ids if UUID(name) in mine)
@@ -85,7 +85,7 @@ class Pages:
 
     async def _hand_over(self, page: PageInput, names: Sequence[str]) -> None:
         tenant_id = UUID(page.tenant_id)
-        async with self._database.tenant(tenant_id) as connection:
+        async with self._database.tenant(tenant_id, kept=True) as connection:
             await pages.hand_over(connection, tenant_id, UUID(page.page_id), [UUID(name) for name in names])
 
 

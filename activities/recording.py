@@ -86,7 +86,7 @@ class Recorder:
     async def _store(self, group: Sequence[_Waiting]) -> list[Delivered]:
         tenant_id = UUID(group[0].record.tenant_id)
         kept = [one.record for one in group]
-        async with self._database.tenant(tenant_id) as connection:
+        async with self._database.tenant(tenant_id, kept=True) as connection:
             standings = await records.record(connection, tenant_id, kept)
             await _hand_over(connection, tenant_id, [one for one in kept if not standings[one.attempt_id].ended])
             await aftermath.write(connection, tenant_id, [one.after for one in group])

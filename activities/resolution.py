@@ -35,7 +35,7 @@ class Resolution:
         """Returns the plan of each notification, in the order asked for."""
         tenant_id = UUID(page.tenant_id)
         ids = [UUID(name) for name in page.notification_ids]
-        async with self._database.tenant(tenant_id) as connection:
+        async with self._database.tenant(tenant_id, kept=True) as connection:
             wanted = await resolution.read_wanted(connection, tenant_id, ids)
             senders = [found.sender for found in wanted.values() if found.sender is not None]
             accounts = await resolution.read_accounts(connection, tenant_id, senders)

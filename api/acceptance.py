@@ -42,7 +42,7 @@ async def accept(services: Services, principal: Principal, asks: Sequence[Ask]) 
 
     A key that is in use outranks everything else: its request gets the first answer, even if it would be refused today.
     """
-    async with within_patience(), services.database.tenant(principal.tenant_id) as connection:
+    async with within_patience(), services.database.tenant(principal.tenant_id, kept=True) as connection:
         judged = await _judge(services, connection, principal.tenant_id, asks)
         results: dict[int, Result] = {index: item for index, item in enumerate(judged) if isinstance(item, Problem)}
         results |= await _formers(connection, principal.tenant_id, asks, list(results))

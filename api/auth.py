@@ -112,7 +112,7 @@ async def authenticate(services: Services, given: str | None) -> KeyHolder:
 
 async def _candidates(services: Services, prefix: str) -> list[KeyHolder]:
     async def look() -> list[KeyHolder]:
-        async with services.database.system() as connection:
+        async with services.database.system(kept=True) as connection:
             return await keys.by_prefix(connection, prefix)
 
     return await services.lookups.get(("key", prefix), look)

@@ -104,7 +104,7 @@ async def _providers(services: Services, tenant_id: UUID, name: str) -> list[Any
 
 async def _accounts(services: Services, tenant_id: UUID, name: str) -> tuple[SealedAccount, ...]:
     async def look() -> tuple[SealedAccount, ...]:
-        async with services.database.tenant(tenant_id) as connection:
+        async with services.database.tenant(tenant_id, kept=True) as connection:
             return await callbacks.accounts_of(connection, tenant_id, name)
 
     return await services.lookups.get(("accounts", tenant_id, name), look)
@@ -125,7 +125,7 @@ async def _record(services: Services, tenant_id: UUID, provider: Provider, callb
     events = provider.events(callback)
     unknown = sum(isinstance(event, Unknown) for event in events)
     listed = [[type(event).__name__.lower(), storable(event.event_key)] for event in events]
-    async with services.database.tenant(tenant_id) as connection:
+    async with services.database.tenant(tenant_id, kept=True) as connection:
         callback_id, new = await callbacks.keep(
             connection, tenant_id, provider=provider.name, body=callback.body, events=listed, unknown=unknown
         )

@@ -1,5 +1,11 @@
-"""Transactions: every one is opened for a tenant or for the system, and row level security holds it to that."""
+"""Transactions: every one is opened for a tenant or for the system, and row level security holds it to that.
 
+Statements are planned for the values at hand, each time anew: right for lists with their filters, dear for the few that
+every notification makes, and for the checks of foreign keys below them. Those transactions ask for kept plans, which
+are made once for whatever comes, by index, and thrown away while tables may have outgrown them.
+"""
+
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
@@ -21,6 +27,13 @@ _SERVER_SETTINGS = {
     "statement_timeout": "20000",
 }
 _AS_SYSTEM = text("SELECT set_config('role', 'carillon_system', true)")
+_KEPT = "set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)"
+_KEPT_AS_TENANT = text(f"{_AS_TENANT.text}, {_KEPT}")
+_KEPT_AS_SYSTEM = text(f"{_AS_SYSTEM.text}, {_KEPT}")
+_DISCARD = text("DISCARD PLANS")
+# Seconds. A plan made for tables of some size serves until the connection is twice as old, a minute at most: in a new
+# database, where they grow fastest, it is a second at first.
+_YOUNGEST, _OLDEST = 1.0, 60.0
 
 
 def async_dsn(dsn: str) -> str:
@@ -63,10 +76,15 @@ class Database:
         return cls(engine)
 
     @asynccontextmanager
-    async def tenant(self, tenant_id: UUID) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction that sees one tenant only; it commits at the end of the block, or not at all."""
+    async def tenant(self, tenant_id: UUID, *, kept: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction that sees one tenant only; it commits at the end of the block, or not at all.
+
+        With `kept` its statements, and the checks of foreign keys, use plans that serve many executions.
+        """
         async with self._engine.begin() as connection:
-            await connection.execute(_AS_TENANT, {"tenant_id": str(tenant_id)})
+            if kept:
+                await _forget_old_plans(connection)
+            await connection.execute(_KEPT_AS_TENANT if kept else _AS_TENANT, {"tenant_id": str(tenant_id)})
             yield connection
 
     @asynccontextmanager
@@ -79,10 +97,12 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def system(self) -> AsyncIterator[AsyncConnection]:
+    async def system(self, *, kept: bool = False) -> AsyncIterator[AsyncConnection]:
         """Opens a transaction over tenants, for what stands above them: keys, tenants and the outbox."""
         async with self._engine.begin() as connection:
-            await connection.execute(_AS_SYSTEM)
+            if kept:
+                await _forget_old_plans(connection)
+            await connection.execute(_KEPT_AS_SYSTEM if kept else _AS_SYSTEM)
             yield connection
 
     async def listener(self) -> asyncpg.Connection:
@@ -98,3 +118,12 @@ class Database:
     async def close(self) -> None:
         """Closes every connection of the pool."""
         await self._engine.dispose()
+
+
+async def _forget_old_plans(connection: AsyncConnection) -> None:
+    """Has plans made anew that may come from much smaller tables."""
+    now, info = time.monotonic(), connection.info
+    born = info.setdefault("born", now)
+    if now >= info.setdefault("plans_until", now + _YOUNGEST):
+        await connection.execute(_DISCARD)
+        info["plans_until"] = now + min(max(now - born, _YOUNGEST), _OLDEST)
