@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from activities.accounts import AccountProviders
 from api import openapi, pages, problems
+from api.callback_groups import callback_groups
 from api.line_bounds import LineBounds
 from api.middleware import RequestContext, RequestLimits
 from api.routers import ROUTERS
@@ -55,13 +56,15 @@ def create_app(
 def services_for(settings: Settings, *, database: Database | None = None, key_ring: KeyRing | None = None) -> Services:
     """Returns what the handlers of an application work with; the application keeps it as `state.services`."""
     key_ring = key_ring or KeyRing.parse(settings.key_ring.get_secret_value())
+    if database is None:
+        database = Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
     return Services(
         settings=settings,
-        database=database
-        or Database.connect(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
+        database=database,
         key_ring=key_ring,
         account_providers=AccountProviders(key_ring),
         lines=LineBounds(settings.line_bound),
+        callbacks=callback_groups(database),
     )
 
 

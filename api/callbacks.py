@@ -5,16 +5,17 @@ from datetime import UTC
 from typing import Annotated, Any
 from uuid import UUID
 
+import uuid_utils.compat
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from api.callback_groups import Heard
 from api.openapi import problem_responses
 from api.problem_types import Kind
 from api.problems import Problem
 from api.services import Services, ServicesOf, log
-from crashpoints import crash_here
-from db import callbacks, receipts
-from db.callbacks import NewInbound, SealedAccount
+from db import callbacks
+from db.callbacks import NewCallback, NewInbound, SealedAccount
 from db.receipts import NewReceipt
 from domain.errors import CallbackRefused, Misconfigured
 from providers.base import Callback, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
@@ -122,21 +123,20 @@ def _authentic(providers: Sequence[Provider], callback: Callback) -> Provider:
 
 
 async def _record(services: Services, tenant_id: UUID, provider: Provider, callback: Callback) -> None:
-    events = provider.events(callback)
-    unknown = sum(isinstance(event, Unknown) for event in events)
-    listed = [[type(event).__name__.lower(), storable(event.event_key)] for event in events]
-    async with services.database.tenant(tenant_id, kept=True) as connection:
-        callback_id, new = await callbacks.keep(
-            connection, tenant_id, provider=provider.name, body=callback.body, events=listed, unknown=unknown
-        )
-        if new:
-            inbound = [_inbound(provider.name, event) for event in events if isinstance(event, Inbound)]
-            await callbacks.add_inbound(connection, tenant_id, callback_id, inbound)
-            news = [_receipt(provider.name, callback_id, event) for event in events if isinstance(event, Receipt)]
-            await receipts.add(connection, tenant_id, news)
-        crash_here("before_callback_commit")
-    crash_here("after_callback_commit")
-    _count(services, provider.name, events, new=new)
+    events, callback_id, name = provider.events(callback), uuid_utils.compat.uuid7(), provider.name
+    kept = NewCallback(
+        id=callback_id,
+        provider=name,
+        body=callback.body,
+        events=[[type(event).__name__.lower(), storable(event.event_key)] for event in events],
+        unknown=sum(isinstance(event, Unknown) for event in events),
+    )
+    heard = Heard(
+        callback=kept,
+        inbound=tuple(_inbound(name, callback_id, event) for event in events if isinstance(event, Inbound)),
+        receipts=tuple(_receipt(name, callback_id, event) for event in events if isinstance(event, Receipt)),
+    )
+    _count(services, name, events, new=await services.callbacks.put(tenant_id, heard))
 
 
 def _count(services: Services, provider: str, events: Sequence[Event], *, new: bool) -> None:
@@ -162,8 +162,9 @@ def _receipt(provider: str, callback_id: UUID, event: Receipt) -> NewReceipt:
     )
 
 
-def _inbound(provider: str, event: Inbound) -> NewInbound:
+def _inbound(provider: str, callback_id: UUID, event: Inbound) -> NewInbound:
     return NewInbound(
+        callback_id=callback_id,
         provider=provider,
         event_key=storable(event.event_key),
         provider_message_id=storable(event.provider_message_id),

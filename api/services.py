@@ -11,11 +11,13 @@ import structlog
 from fastapi import Depends, Request
 
 from activities.accounts import AccountProviders
+from api.callback_groups import Heard
 from api.line_bounds import LineBounds
 from api.metrics import Metrics
 from api.prepared_versions import PreparedVersions
 from api.shared_lookups import SharedLookups
 from api.waker import Waker
+from db.groups import Groups
 from db.session import Database
 from sealing import KeyRing
 from settings import Settings
@@ -60,6 +62,7 @@ class Services:
     key_ring: KeyRing
     account_providers: AccountProviders
     lines: LineBounds
+    callbacks: Groups[Heard, bool]
     metrics: Metrics = field(default_factory=Metrics)
     background: Background = field(default_factory=Background)
     waker: Waker = field(default_factory=Waker)

@@ -1,5 +1,6 @@
 """Callbacks as they arrived, and the inbound messages in them; a repetition is counted, never applied twice."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -7,11 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.delivery_tables import callback, inbound_message
+from db.delivery_tables import inbound_message
+from db.json import encode
 from db.tables import account
 from domain import keys
 
@@ -28,8 +30,9 @@ class SealedAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInbound:
-    """Something a person wrote or tapped, ready to be stored."""
+    """Something a person wrote or tapped, ready to be stored; `callback_id` is the request that told of it."""
 
+    callback_id: UUID
     provider: str
     event_key: str
     provider_message_id: str
@@ -55,38 +58,53 @@ async def accounts_of(connection: AsyncConnection, tenant_id: UUID, provider: st
     return tuple(SealedAccount(**row) for row in (await connection.execute(asked)).mappings())
 
 
-async def keep(
-    connection: AsyncConnection, tenant_id: UUID, *, provider: str, body: bytes, events: list[Any], unknown: int
-) -> tuple[UUID, bool]:
-    """Stores a callback and returns its id and whether it is new; the same bytes again only count up."""
-    row = {
-        "tenant_id": tenant_id,
-        "id": uuid_utils.compat.uuid7(),
-        "provider": provider,
-        "body_hash": keys.body_hash(body),
-        "body": body,
-        "events": events,
-        "unknown_events": unknown,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCallback:
+    """A callback as it came, with what it tells in short: `[kind, key]` of each event, and how many are not known."""
+
+    id: UUID
+    provider: str
+    body: bytes
+    events: Sequence[Any] = ()
+    unknown: int = 0
+
+
+# xmax is zero only for a row that this statement inserted.
+_KEEP = text("""
+INSERT INTO callback (tenant_id, id, provider, body_hash, body, events, unknown_events, times)
+SELECT :tenant, id, provider, body_hash, body, CAST(events AS jsonb), unknown, times
+FROM unnest(CAST(:ids AS uuid[]), CAST(:providers AS text[]), CAST(:hashes AS bytea[]), CAST(:bodies AS bytea[]),
+            CAST(:events AS text[]), CAST(:unknown AS integer[]), CAST(:times AS integer[]))
+     AS asked(id, provider, body_hash, body, events, unknown, times)
+ORDER BY provider, body_hash
+ON CONFLICT (tenant_id, provider, body_hash)
+DO UPDATE SET times = callback.times + excluded.times, last_received_at = now()
+RETURNING id, xmax = 0 AS new
+""")
+
+
+async def keep(connection: AsyncConnection, tenant_id: UUID, callbacks: Sequence[NewCallback]) -> set[UUID]:
+    """Stores callbacks and returns the ids of those that are new; the same bytes again only count up."""
+    named = [(one.provider, keys.body_hash(one.body)) for one in callbacks]
+    times = Counter(named)
+    first = dict(zip(reversed(named), reversed(callbacks), strict=True))
+    asked = {
+        "tenant": tenant_id,
+        "ids": [one.id for one in first.values()],
+        "providers": [provider for provider, _ in first],
+        "hashes": [digest for _, digest in first],
+        "bodies": [one.body for one in first.values()],
+        "events": [encode(list(one.events)) for one in first.values()],
+        "unknown": [one.unknown for one in first.values()],
+        "times": [times[name] for name in first],
     }
-    statement = insert(callback).values(row)
-    statement = statement.on_conflict_do_update(
-        index_elements=["tenant_id", "provider", "body_hash"],
-        set_={"times": callback.c.times + 1, "last_received_at": func.now()},
-    )
-    # xmax is zero only for a row that this statement inserted.
-    returned = await connection.execute(statement.returning(callback.c.id, literal_column("xmax = 0").label("new")))
-    found = returned.one()
-    return found.id, found.new
+    rows = await connection.execute(_KEEP, asked)
+    return {row.id for row in rows if row.new}
 
 
-async def add_inbound(
-    connection: AsyncConnection, tenant_id: UUID, callback_id: UUID, messages: Sequence[NewInbound]
-) -> None:
+async def add_inbound(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> None:
     """Stores inbound messages; one that is there already stays as it is."""
     if not messages:
         return
-    rows = [
-        {**asdict(item), "tenant_id": tenant_id, "id": uuid_utils.compat.uuid7(), "callback_id": callback_id}
-        for item in messages
-    ]
+    rows = [{**asdict(item), "tenant_id": tenant_id, "id": uuid_utils.compat.uuid7()} for item in messages]
     await connection.execute(insert(inbound_message).on_conflict_do_nothing(), rows)

@@ -23,17 +23,21 @@ FROM attempt AS a JOIN message AS m ON m.tenant_id = a.tenant_id AND m.id = a.me
 WHERE a.tenant_id = :tenant
   AND (a.reference = ANY(CAST(:refs AS text[])) OR a.provider_message_id = ANY(CAST(:ids AS text[])))
 """)
-_STORE = insert(receipt).on_conflict_do_nothing().returning(receipt.c.event_key)
+_STORE = insert(receipt).on_conflict_do_nothing().returning(receipt.c.provider, receipt.c.event_key)
 
 
 async def add(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[NewReceipt]) -> int:
     """Stores receipts, applies those that are new, and returns how many of them belong to no message yet."""
     if not receipts:
         return 0
+    once: dict[tuple[str, str], NewReceipt] = {}
+    for item in receipts:  # the first that says a thing counts
+        once.setdefault(_key(item), item)
     matches = await _matches(connection, tenant_id, receipts)
-    rows = [_row(tenant_id, item, matches.get(item.event_key)) for item in receipts]
-    fresh = set((await connection.execute(_STORE, rows)).scalars())
-    news = [(item, matches[item.event_key]) for item in receipts if item.event_key in fresh & matches.keys()]
+    rows = [_row(tenant_id, item, matches.get(key)) for key, item in sorted(once.items())]
+    fresh = {(row.provider, row.event_key) for row in await connection.execute(_STORE, rows)}
+    known = fresh & matches.keys()
+    news = [(item, matches[key]) for key, item in once.items() if key in known]
     await receipt_effects.apply(connection, tenant_id, news)
     return len(fresh - matches.keys())
 
@@ -59,18 +63,24 @@ async def adopt(connection: AsyncConnection, tenant_id: UUID, *, limit: int = 50
     found = [NewReceipt(**{**row, "status": Status(row["status"])}) for row in rows]
     matches = await _matches(connection, tenant_id, found)
     for item in found:
-        match = matches[item.event_key]
+        match = matches[_key(item)]
         where = (receipt.c.tenant_id == tenant_id, receipt.c.provider == item.provider)
         await connection.execute(
             update(receipt)
             .where(*where, receipt.c.event_key == item.event_key)
             .values(message_id=match.message_id, attempt_id=match.attempt_id)
         )
-    await receipt_effects.apply(connection, tenant_id, [(item, matches[item.event_key]) for item in found])
+    await receipt_effects.apply(connection, tenant_id, [(item, matches[_key(item)]) for item in found])
     return len(found)
 
 
-async def _matches(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[NewReceipt]) -> Mapping[str, Match]:
+def _key(item: NewReceipt) -> tuple[str, str]:
+    return item.provider, item.event_key
+
+
+async def _matches(
+    connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[NewReceipt]
+) -> Mapping[tuple[str, str], Match]:
     asked = {
         "tenant": tenant_id,
         "refs": [item.reference for item in receipts if item.reference],
@@ -83,7 +93,7 @@ async def _matches(connection: AsyncConnection, tenant_id: UUID, receipts: Seque
     for item in receipts:
         row = by_reference.get(item.reference) or by_id.get(item.provider_message_id)
         if row is not None:
-            found[item.event_key] = Match(
+            found[_key(item)] = Match(
                 attempt_id=row["attempt_id"], message_id=row["message_id"], notification_id=row["notification_id"]
             )
     return found

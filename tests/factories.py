@@ -6,8 +6,11 @@ from uuid import UUID
 
 import uuid_utils.compat
 from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.accounts import config_place
+from db import callbacks
+from db.callbacks import NewCallback
 from db.delivery_tables import notification
 from db.session import Database
 from db.tables import account, template, template_version
@@ -71,3 +74,10 @@ async def make_notification(
     return await insert(
         database, tenant_id, notification, id=new_id, to=to, to_kind=to_kind, template_version_id=version_id, **fields
     )
+
+
+async def keep_callback(connection: AsyncConnection, tenant_id: UUID, *, provider: str, body: bytes) -> UUID:
+    """Stores a callback that tells nothing, and returns its id."""
+    callback = NewCallback(id=uuid_utils.compat.uuid7(), provider=provider, body=body)
+    await callbacks.keep(connection, tenant_id, [callback])
+    return callback.id

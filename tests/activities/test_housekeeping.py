@@ -14,7 +14,7 @@ from activities.housekeeping import Housekeeping, Patience
 from activities.reconciliation import Reconciliation
 from activities.repairs import Repairs
 from activities.sweeping import Sweep, Swept
-from db import callbacks, outbox, receipts
+from db import outbox, receipts
 from db.care_tables import day_count, rate_bucket
 from db.delivery_tables import receipt, tombstone
 from db.receipts import NewReceipt
@@ -22,6 +22,7 @@ from db.session import Database
 from db.tables import outbox as outbox_table
 from domain.status import Status
 from sealing import KeyRing
+from tests import factories
 from tests.stalled import Yard
 
 HOUR = timedelta(hours=1)
@@ -107,9 +108,7 @@ async def hear(yard: Yard, name: str, status: Status = Status.DELIVERED, *, rece
     """Takes a receipt for a message that the provider calls `name`."""
     async with yard.database.tenant(yard.tenant_id) as connection:
         body = f"{name} {status}".encode()
-        callback_id, _ = await callbacks.keep(
-            connection, yard.tenant_id, provider="smtp", body=body, events=[], unknown=0
-        )
+        callback_id = await factories.keep_callback(connection, yard.tenant_id, provider="smtp", body=body)
         news = NewReceipt(
             callback_id=callback_id,
             provider="smtp",

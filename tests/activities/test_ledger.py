@@ -10,7 +10,6 @@ from temporalio.client import Client
 
 from activities.ledger import Ledger
 from activities.sweeping import Sweep
-from db import callbacks
 from db.delivery_tables import attempt, message, receipt
 from db.session import Database
 from sealing import KeyRing
@@ -36,9 +35,7 @@ async def told(yard: Yard, message_id: UUID, status: str, *, number: int = 1) ->
     attempts = [row["id"] for row in await yard.rows(attempt, attempt.c.message_id == message_id)]
     body = uuid_utils.compat.uuid7().bytes
     async with yard.database.tenant(yard.tenant_id) as connection:
-        callback_id, _ = await callbacks.keep(
-            connection, yard.tenant_id, provider="smtp", body=body, events=[], unknown=0
-        )
+        callback_id = await factories.keep_callback(connection, yard.tenant_id, provider="smtp", body=body)
     await factories.insert(
         yard.database,
         yard.tenant_id,

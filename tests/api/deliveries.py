@@ -7,13 +7,14 @@ from uuid import UUID
 import uuid_utils.compat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import callbacks, delivery, receipts, records
+from db import delivery, receipts, records
 from db.delivery import Claim, Claimed
 from db.receipts import NewReceipt
 from db.session import Database
 from domain.notifications import AttemptRecord, DeliveryOrder, Hop, Outcome
 from domain.recipients import Channel
 from domain.status import Status
+from tests import factories
 
 
 def order(tenant_id: UUID, notification_id: UUID, account_id: UUID, *, hop: int = 0, number: int = 1) -> DeliveryOrder:
@@ -78,9 +79,7 @@ async def receive(
 ) -> None:
     """Takes a receipt for an attempt."""
     async with database.tenant(tenant_id) as connection:
-        callback_id, _ = await callbacks.keep(
-            connection, tenant_id, provider="sandbox", body=key.encode(), events=[], unknown=0
-        )
+        callback_id = await factories.keep_callback(connection, tenant_id, provider="sandbox", body=key.encode())
         receipt = NewReceipt(
             callback_id=callback_id,
             provider="sandbox",

@@ -26,26 +26,27 @@ async def account_id(database: Database, tenant_id: UUID, key_ring: KeyRing) -> 
 
 
 async def _reply(database: Database, tenant_id: UUID, quotes: str) -> None:
-    inbound = NewInbound(
-        provider="sandbox",
-        event_key=f"reply to {quotes}",
-        provider_message_id="in-1",
-        sender="+15550100",
-        author_kind="phone",
-        author="+919876543210",
-        author_name="Asha",
-        kind="button",
-        body="Yes",
-        payload="accept:7",
-        quotes=quotes,
-        media_id=None,
-        media_type=None,
-        raw={},
-        occurred_at=datetime.now(UTC),
-    )
     async with database.tenant(tenant_id) as connection:
-        kept, _ = await callbacks.keep(connection, tenant_id, provider="sandbox", body=b"reply", events=[], unknown=0)
-        await callbacks.add_inbound(connection, tenant_id, kept, [inbound])
+        kept = await factories.keep_callback(connection, tenant_id, provider="sandbox", body=b"reply")
+        inbound = NewInbound(
+            callback_id=kept,
+            provider="sandbox",
+            event_key=f"reply to {quotes}",
+            provider_message_id="in-1",
+            sender="+15550100",
+            author_kind="phone",
+            author="+919876543210",
+            author_name="Asha",
+            kind="button",
+            body="Yes",
+            payload="accept:7",
+            quotes=quotes,
+            media_id=None,
+            media_type=None,
+            raw={},
+            occurred_at=datetime.now(UTC),
+        )
+        await callbacks.add_inbound(connection, tenant_id, [inbound])
 
 
 async def _timeline(client: httpx.AsyncClient, name: UUID) -> list[dict[str, Any]]:

@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import uuid_utils.compat
 from sqlalchemy import event, func, select, update
 
 from activities.reconciliation import Reconciliation
 from db import callbacks, receipts
-from db.delivery_tables import attempt, message, notification, receipt
+from db.callbacks import NewCallback
+from db.delivery_tables import attempt, callback, message, notification, receipt
 from db.receipts import NewReceipt
 from db.session import Database
 from db.tables import outbox
@@ -50,6 +52,10 @@ class Sent:
         async with self.database.tenant(self.tenant_id) as connection:
             return await receipts.add(connection, self.tenant_id, list(news))
 
+    async def rows(self, table: Any) -> Sequence[Any]:
+        async with self.database.tenant(self.tenant_id) as connection:
+            return (await connection.execute(select(table))).mappings().all()
+
     async def row(self, table: Any) -> Any:
         async with self.database.tenant(self.tenant_id) as connection:
             return (await connection.execute(select(table))).mappings().one()
@@ -81,7 +87,7 @@ async def sent(database: Database, tenant_id: UUID, key_ring: KeyRing) -> Sent:
         database, tenant_id, attempt, message_id=message_id, number=1, reference=REFERENCE, state="accepted"
     )
     async with database.tenant(tenant_id) as connection:
-        callback_id, _ = await callbacks.keep(connection, tenant_id, provider="meta", body=b"{}", events=[], unknown=0)
+        callback_id = await factories.keep_callback(connection, tenant_id, provider="meta", body=b"{}")
     return Sent(database, tenant_id, callback_id, message_id)
 
 
@@ -186,18 +192,41 @@ async def test_nobody_is_woken_who_does_not_wait(sent: Sent) -> None:
 
 async def test_another_tenant_s_receipt_changes_nothing_here(sent: Sent, other_tenant_id: UUID) -> None:
     async with sent.database.tenant(other_tenant_id) as connection:
-        callback_id, _ = await callbacks.keep(
-            connection, other_tenant_id, provider="meta", body=b"{}", events=[], unknown=0
-        )
+        callback_id = await factories.keep_callback(connection, other_tenant_id, provider="meta", body=b"{}")
         stolen = sent.receipt(Status.READ, callback_id=callback_id)
         assert await receipts.add(connection, other_tenant_id, [stolen]) == 1
     assert (await sent.row(message))["status"] == "accepted"
 
 
+def heard(body: bytes, provider: str = "meta") -> NewCallback:
+    return NewCallback(id=uuid_utils.compat.uuid7(), provider=provider, body=body)
+
+
 async def test_the_same_callback_is_counted_and_not_new(sent: Sent) -> None:
     async with sent.database.tenant(sent.tenant_id) as connection:
-        again = await callbacks.keep(connection, sent.tenant_id, provider="meta", body=b"{}", events=[], unknown=0)
-    assert again == (sent.callback_id, False)
+        assert await callbacks.keep(connection, sent.tenant_id, [heard(b"{}")]) == set()
+    assert ((await sent.row(callback))["id"], (await sent.row(callback))["times"]) == (sent.callback_id, 2)
+
+
+async def test_the_same_callback_twice_in_a_group_is_new_once(sent: Sent) -> None:
+    first, second, other = heard(b"1"), heard(b"1"), heard(b"1", "smtp")
+    async with sent.database.tenant(sent.tenant_id) as connection:
+        new = await callbacks.keep(connection, sent.tenant_id, [first, second, heard(b"{}"), other])
+        found = await connection.execute(select(callback.c.id, callback.c.times))
+        assert {row.id: row.times for row in found} == {sent.callback_id: 2, first.id: 2, other.id: 1}
+    assert new == {first.id, other.id}
+
+
+async def test_a_receipt_twice_in_a_group_is_stored_once(sent: Sent) -> None:
+    await sent.add(sent.receipt(Status.READ), sent.receipt(Status.READ))
+    assert len(await sent.rows(receipt)) == 1
+
+
+async def test_providers_may_name_events_alike(sent: Sent) -> None:
+    ours = sent.receipt(Status.SENT)
+    await sent.add(ours, replace(ours, provider="smtp", status=Status.READ))
+    assert len(await sent.rows(receipt)) == 2
+    assert (await sent.row(message))["status"] == "read"
 
 
 async def test_the_background_finds_orphans_of_every_tenant(sent: Sent, other_tenant_id: UUID) -> None:

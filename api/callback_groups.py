@@ -1,0 +1,40 @@
+"""Callbacks on their way into the database: those that come together are committed together, then answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from crashpoints import crash_here
+from db import callbacks, receipts
+from db.callbacks import NewCallback, NewInbound
+from db.groups import Groups
+from db.receipts import NewReceipt
+from db.session import Database
+
+_WRITERS = 4
+"""Transactions of one tenant at once: a callback about a notification that is locked holds up one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A callback with everything it tells."""
+
+    callback: NewCallback
+    inbound: tuple[NewInbound, ...] = ()
+    receipts: tuple[NewReceipt, ...] = ()
+
+
+def callback_groups(database: Database) -> Groups[Heard, bool]:
+    """Returns the writer of callbacks; it tells of each whether it is new."""
+
+    async def store(tenant_id: UUID, group: Sequence[Heard]) -> list[bool]:
+        async with database.tenant(tenant_id, kept=True) as connection:
+            new = await callbacks.keep(connection, tenant_id, [heard.callback for heard in group])
+            fresh = [heard for heard in group if heard.callback.id in new]
+            await callbacks.add_inbound(connection, tenant_id, [item for heard in fresh for item in heard.inbound])
+            await receipts.add(connection, tenant_id, [item for heard in fresh for item in heard.receipts])
+            crash_here("before_callback_commit")
+        crash_here("after_callback_commit")
+        return [heard.callback.id in new for heard in group]
+
+    return Groups(store, name="callbacks", writers=_WRITERS)
