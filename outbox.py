@@ -135,7 +135,7 @@ class Dispatcher:
         free = min(count, room, hands)
         count, highest = (free, outbox.LAST_LANE) if free else (count, outbox.SIGNALS)
         paged: Collection[UUID] = ()
-        async with self._database.system(kept=True) as connection:
+        async with self._database.system() as connection:
             if self._behind and free:
                 waits = self._is_worth_waiting(room)
                 highest = LANES[Lane.CRITICAL] if waits else highest
@@ -181,7 +181,7 @@ class Dispatcher:
         if not finished:
             return
         try:
-            async with self._database.system(kept=True) as connection:
+            async with self._database.system() as connection:
                 await outbox.done(connection, finished)
                 crash_here("before_mark_commit")
         except BaseException:

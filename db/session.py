@@ -2,7 +2,8 @@
 
 Statements are planned for the values at hand, each time anew: right for lists with their filters, dear for the few that
 every notification makes, and for the checks of foreign keys below them. Those transactions ask for kept plans, which
-are made once for whatever comes, by index, and thrown away while tables may have outgrown them.
+are made once for whatever comes, by index: as soon as there are statistics to make them from, and anew while tables may
+have outgrown them.
 """
 
 import time
@@ -31,6 +32,11 @@ _KEPT = "set_config('plan_cache_mode', 'force_generic_plan', true), set_config('
 _KEPT_AS_TENANT = text(f"{_AS_TENANT.text}, {_KEPT}")
 _KEPT_AS_SYSTEM = text(f"{_AS_SYSTEM.text}, {_KEPT}")
 _DISCARD = text("DISCARD PLANS")
+_SMALLEST = text("""
+SELECT min(reltuples) FROM pg_class WHERE oid IN ('notification'::regclass, 'message'::regclass, 'attempt'::regclass)
+""")
+# Without statistics of tables of some size a plan for whatever comes is a guess, and can be quadratic.
+_ENOUGH_ROWS = 1000
 # Seconds. A plan made for tables of some size serves until the connection is twice as old, a minute at most: in a new
 # database, where they grow fastest, it is a second at first.
 _YOUNGEST, _OLDEST = 1.0, 60.0
@@ -82,9 +88,8 @@ class Database:
         With `kept` its statements, and the checks of foreign keys, use plans that serve many executions.
         """
         async with self._engine.begin() as connection:
-            if kept:
-                await _forget_old_plans(connection)
-            await connection.execute(_KEPT_AS_TENANT if kept else _AS_TENANT, {"tenant_id": str(tenant_id)})
+            keeps = kept and await _may_keep_plans(connection)
+            await connection.execute(_KEPT_AS_TENANT if keeps else _AS_TENANT, {"tenant_id": str(tenant_id)})
             yield connection
 
     @asynccontextmanager
@@ -100,9 +105,8 @@ class Database:
     async def system(self, *, kept: bool = False) -> AsyncIterator[AsyncConnection]:
         """Opens a transaction over tenants, for what stands above them: keys, tenants and the outbox."""
         async with self._engine.begin() as connection:
-            if kept:
-                await _forget_old_plans(connection)
-            await connection.execute(_KEPT_AS_SYSTEM if kept else _AS_SYSTEM)
+            keeps = kept and await _may_keep_plans(connection)
+            await connection.execute(_KEPT_AS_SYSTEM if keeps else _AS_SYSTEM)
             yield connection
 
     async def listener(self) -> asyncpg.Connection:
@@ -120,10 +124,13 @@ class Database:
         await self._engine.dispose()
 
 
-async def _forget_old_plans(connection: AsyncConnection) -> None:
-    """Has plans made anew that may come from much smaller tables."""
+async def _may_keep_plans(connection: AsyncConnection) -> bool:
+    """Tells whether a connection's plans may be kept, and has those made anew that may come from smaller tables."""
     now, info = time.monotonic(), connection.info
     born = info.setdefault("born", now)
-    if now >= info.setdefault("plans_until", now + _YOUNGEST):
-        await connection.execute(_DISCARD)
+    if now >= info.get("plans_until", now):
+        if info.get("keeps_plans"):
+            await connection.execute(_DISCARD)
+        info["keeps_plans"] = await connection.scalar(_SMALLEST) >= _ENOUGH_ROWS
         info["plans_until"] = now + min(max(now - born, _YOUNGEST), _OLDEST)
+    return bool(info["keeps_plans"])

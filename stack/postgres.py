@@ -35,6 +35,7 @@ _SETTINGS = {
     "log_line_prefix": "",
     "log_checkpoints": "off",
     "jit": "off",
+    "autovacuum_naptime": "10s",  # plans that are kept want to know soon how large tables have become
 }
 _THROWAWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 import uuid_utils.compat
 from sqlalchemy import event, func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.session import Database, async_dsn
+from db.session import Database
 from db.tables import recipient
 
 
@@ -50,13 +50,26 @@ async def test_connections_come_back_as_they_were(database: Database, tenant_id:
 
 ASKED = text("SELECT id FROM recipient WHERE external_id = :name")
 PLANS = text(
-    "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT id FROM rec%'"
+    "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT id FROM r%'"
 )
 
 
-async def plans_of(engine: AsyncEngine, tenant_id: UUID, *, kept: bool) -> tuple[int, int]:
+@pytest.fixture
+async def single(dsn: str) -> AsyncIterator[Database]:
+    """Returns a database of one connection."""
+    database = Database.connect(dsn, pool_size=1)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the tables count as large."""
+    monkeypatch.setattr("db.session._ENOUGH_ROWS", -1)
+
+
+async def plans_of(database: Database, tenant_id: UUID, *, kept: bool) -> tuple[int, int]:
     """Asks the same thing three times and returns how often a plan was kept, and how often one was made anew."""
-    database = Database(engine)
     for _ in range(3):
         async with database.tenant(tenant_id, kept=kept) as connection:
             await connection.execute(ASKED, {"name": "asha"})
@@ -65,38 +78,33 @@ async def plans_of(engine: AsyncEngine, tenant_id: UUID, *, kept: bool) -> tuple
     return generic, custom
 
 
-@pytest.fixture
-async def single(dsn: str) -> AsyncIterator[AsyncEngine]:
-    """Returns an engine of one connection."""
-    engine = create_async_engine(async_dsn(dsn), pool_size=1, max_overflow=0)
-    yield engine
-    await engine.dispose()
-
-
-async def test_plans_are_kept_for_those_who_ask_for_it(single: AsyncEngine, tenant_id: UUID) -> None:
+@pytest.mark.usefixtures("large")
+async def test_plans_are_kept_for_those_who_ask_for_it(single: Database, tenant_id: UUID) -> None:
     assert await plans_of(single, tenant_id, kept=True) == (3, 0)
 
 
-async def test_others_have_their_plans_made_anew(dsn: str, tenant_id: UUID) -> None:
-    database = Database.connect(dsn, pool_size=1)
-    try:
-        assert await plans_of(database._engine, tenant_id, kept=False) == (0, 3)
-    finally:
-        await database.close()
+@pytest.mark.usefixtures("large")
+async def test_others_have_their_plans_made_anew(single: Database, tenant_id: UUID) -> None:
+    assert await plans_of(single, tenant_id, kept=False) == (0, 3)
 
 
+async def test_plans_are_not_kept_while_nothing_is_known_of_the_tables(single: Database, tenant_id: UUID) -> None:
+    assert await plans_of(single, tenant_id, kept=True) == (0, 3)
+
+
+@pytest.mark.usefixtures("large")
 async def test_plans_are_forgotten_while_the_tables_may_outgrow_them(
-    single: AsyncEngine, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+    single: Database, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database, now, forgotten = Database(single), 1000.0, []
+    now, forgotten = 1000.0, []
     event.listen(
-        single.sync_engine,
+        single._engine.sync_engine,
         "before_cursor_execute",
         lambda _connection, _cursor, statement, *_rest: forgotten.append(now) if "DISCARD" in statement else None,
     )
     monkeypatch.setattr("db.session.time", SimpleNamespace(monotonic=lambda: now))
     for second in range(300):
         now = 1000.0 + second
-        async with database.tenant(tenant_id, kept=True):
+        async with single.tenant(tenant_id, kept=True):
             pass
     assert [int(moment - 1000) for moment in forgotten] == [1, 2, 4, 8, 16, 32, 64, 124, 184, 244]
