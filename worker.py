@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -215,4 +216,4 @@ def main() -> None:
     """Runs the worker of this machine's settings."""
     settings = Settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
-    asyncio.run(run(settings))
+    uvloop.run(run(settings))

@@ -36,7 +36,7 @@ _SMALLEST = text("""
 SELECT min(reltuples) FROM pg_class WHERE oid IN ('notification'::regclass, 'message'::regclass, 'attempt'::regclass)
 """)
 # Without statistics of tables of some size a plan for whatever comes is a guess, and can be quadratic.
-_ENOUGH_ROWS = 1000
+_ENOUGH_ROWS = 100
 # Seconds. A plan made for tables of some size serves until the connection is twice as old, a minute at most: in a new
 # database, where they grow fastest, it is a second at first.
 _YOUNGEST, _OLDEST = 1.0, 60.0
