@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     # Accepted notifications of one tenant that may wait for a worker; beyond it, callers are told to come back.
     line_bound: int = Field(default=100_000, ge=1)
     # Attempts that a worker process has on their way at once, at most 40 of 100 for one account.
-    deliveries_at_once: int = Field(default=100, ge=1, le=5000)
+    deliveries_at_once: int = Field(default=250, ge=1, le=5000)
     # First attempts that one workflow makes together when a tenant's line grows; 0 gives each its own workflow.
     page_size: int = Field(default=50, ge=0, le=200)
     worker_metrics_port: int = 9464

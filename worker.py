@@ -35,6 +35,7 @@ from activities.repairs import Repairs
 from activities.resolution import Resolution
 from activities.workflow_facts import WorkflowFacts
 from db.session import Database
+from garbage import collect_less_often
 from outbox import Dispatcher
 from providers import PROVIDERS
 from providers.downloads import Downloads
@@ -216,4 +217,5 @@ def main() -> None:
     """Runs the worker of this machine's settings."""
     settings = Settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
+    collect_less_often()
     uvloop.run(run(settings))

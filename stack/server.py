@@ -2,6 +2,7 @@
 
 import uvicorn
 
+from garbage import collect_less_often
 from stack.entry import settings
 from telemetry import configure_logging
 
@@ -12,6 +13,7 @@ def serve_api() -> None:
     """Serves the API and the console of this machine's settings until SIGTERM."""
     chosen = settings()
     configure_logging(log_format=chosen.log_format, level=chosen.log_level)
+    collect_less_often()
     uvicorn.run(
         "web.site:create_app",
         factory=True,
