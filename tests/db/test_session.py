@@ -49,9 +49,7 @@ async def test_connections_come_back_as_they_were(database: Database, tenant_id:
 
 
 ASKED = text("SELECT id FROM recipient WHERE external_id = :name")
-PLANS = text(
-    "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT id FROM r%'"
-)
+PLANS = text("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT id FROM r%'")
 
 
 @pytest.fixture

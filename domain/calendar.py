@@ -1,0 +1,118 @@
+"""Instants in somebody's zone: pure arithmetic that gives the same answer wherever and whenever it runs.
+
+A local time that a zone skips means the first instant after the gap; one that it has twice means the first of both.
+Zones come from the `tzdata` package, never from the machine, so that a workflow that is replayed elsewhere agrees.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+from domain.durations import Span
+
+_SECOND = timedelta(seconds=1)
+_ZONE_NAME_PARTS = 3
+
+
+@lru_cache(maxsize=1024)
+def zone_of(name: str) -> ZoneInfo:
+    """Returns an IANA time zone.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    parts = name.split("/")
+    safe = len(parts) <= _ZONE_NAME_PARTS and all(part and part.replace("_", "").isascii() for part in parts)
+    if safe and ".." not in name:
+        try:
+            place = resources.files("tzdata").joinpath("zoneinfo", *parts)
+            with place.open("rb") as file:
+                return ZoneInfo.from_file(file, key=name)
+        except (OSError, ValueError):
+            pass
+    raise ValueError(f"{name[:60]!r} is no time zone; write one like 'Asia/Kolkata' or 'UTC'")
+
+
+def at_local(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """Returns the instant, in UTC, at which clocks of `zone` show a local time."""
+    local = datetime.combine(day, at.replace(tzinfo=None))
+    first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if first.astimezone(zone).replace(tzinfo=None) == local:
+        return first
+    return _after_gap(local, zone)
+
+
+def _after_gap(local: datetime, zone: ZoneInfo) -> datetime:
+    """Returns the first instant after a gap: where the offset changes between the two readings of a skipped time."""
+    before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    offset = before.astimezone(zone).utcoffset()
+    low, high = 0, (local.replace(tzinfo=zone, fold=0).astimezone(UTC) - before) // _SECOND
+    while high - low > 1:
+        middle = (low + high) // 2
+        is_before = (before + middle * _SECOND).astimezone(zone).utcoffset() == offset
+        low, high = (middle, high) if is_before else (low, middle)
+    return (before + high * _SECOND).replace(microsecond=0)
+
+
+def shift(instant: datetime, span: Span, zone: ZoneInfo) -> datetime:
+    """Returns the instant that lies `span` later: months and days on the calendar of `zone`, the rest exactly."""
+    if span.is_exact:
+        return instant.astimezone(UTC) + span.exact
+    local = instant.astimezone(zone)
+    day = _add_months(local.date(), span.months) + timedelta(days=span.days)
+    return at_local(day, local.time(), zone) + span.exact
+
+
+def _add_months(day: date, months: int) -> date:
+    if not months:
+        return day
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def next_local(after: datetime, at: time, zone: ZoneInfo, weekdays: frozenset[int] = frozenset(range(7))) -> datetime:
+    """Returns the next instant strictly after `after` at which clocks of `zone` show `at` on one of `weekdays`.
+
+    Weekdays count from Monday, which is 0.
+    """
+    day = after.astimezone(zone).date() - timedelta(days=1)
+    while True:
+        if day.weekday() in weekdays:
+            instant = at_local(day, at, zone)
+            if instant > after:
+                return instant
+        day += timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """When somebody is left alone, in local time; `start` later than `end` means over midnight.
+
+    Attributes:
+        weekdays: The days on which it begins, from Monday, which is 0.
+    """
+
+    start: time
+    end: time
+    weekdays: frozenset[int] = frozenset(range(7))
+
+
+def quiet_until(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime | None:
+    """Returns when the quiet hours around `instant` are over, or None where it is not quiet.
+
+    The first instant is quiet, the last one is not any more.
+    """
+    today = instant.astimezone(zone).date()
+    ends = [_quiet_end(instant, today + timedelta(days=offset), quiet, zone) for offset in (-2, -1, 0)]
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _quiet_end(instant: datetime, day: date, quiet: QuietHours, zone: ZoneInfo) -> datetime | None:
+    if day.weekday() not in quiet.weekdays:
+        return None
+    begins = at_local(day, quiet.start, zone)
+    ends = at_local(day if quiet.end > quiet.start else day + timedelta(days=1), quiet.end, zone)
+    return ends if begins <= instant < ends else None

@@ -1,0 +1,149 @@
+"""Local times in every zone, against readings of the clock one by one."""
+
+import os
+import subprocess
+import sys
+import zoneinfo
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.calendar import QuietHours, at_local, next_local, quiet_until, shift, zone_of
+from domain.durations import Span, parse
+
+ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
+INSTANTS = st.integers(946_771_200, 2_114_380_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+DAYS = st.dates(date(2000, 1, 2), date(2037, 12, 30))
+TIMES = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
+QUARTER = timedelta(minutes=15)
+
+
+def read_clock(day: date, at: time, zone: str) -> datetime:
+    """Returns the first instant at which a clock has reached a local time, by reading it every quarter of an hour."""
+    wanted, clock = datetime.combine(day, at), zone_of(zone)
+    instant = wanted.replace(tzinfo=UTC) - timedelta(hours=26)
+    while instant.astimezone(clock).replace(tzinfo=None) < wanted:
+        instant += QUARTER
+    return instant
+
+
+@settings(max_examples=400)
+@given(DAYS, TIMES, st.sampled_from(ZONES))
+def test_a_local_time_is_the_first_instant_that_reaches_it(day: date, at: time, zone: str) -> None:
+    assert at_local(day, at, zone_of(zone)) == read_clock(day, at, zone)
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "zone", "instant"),
+    [
+        ("2026-03-29", "02:30", "Europe/Berlin", "2026-03-29T01:00:00+00:00"),
+        ("2026-10-25", "02:30", "Europe/Berlin", "2026-10-25T00:30:00+00:00"),
+        ("2026-03-08", "02:00", "America/New_York", "2026-03-08T07:00:00+00:00"),
+        ("2026-10-04", "02:15", "Australia/Lord_Howe", "2026-10-03T15:30:00+00:00"),
+        ("2011-12-30", "09:00", "Pacific/Apia", "2011-12-30T10:00:00+00:00"),
+        ("2026-06-01", "09:00", "Asia/Kolkata", "2026-06-01T03:30:00+00:00"),
+    ],
+    ids=["a gap", "an overlap", "the edge of a gap", "half an hour", "a day that never was", "no change at all"],
+)
+def test_gaps_and_overlaps(day: str, at: str, zone: str, instant: str) -> None:
+    assert at_local(date.fromisoformat(day), time.fromisoformat(at), zone_of(zone)).isoformat() == instant
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Mars/Olympus", "../../etc/passwd", "Europe", "tzdata.zi", "/etc/localtime", "a/b/c/d"]
+)
+def test_what_is_no_zone_is_said_to_be_none(name: str) -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        zone_of(name)
+
+
+@pytest.mark.parametrize(
+    ("start", "span", "zone", "end"),
+    [
+        ("2026-03-28T09:00+01:00", "1d", "Europe/Berlin", "2026-03-29T09:00+02:00"),
+        ("2026-03-28T09:00+01:00", "24h", "Europe/Berlin", "2026-03-29T10:00+02:00"),
+        ("2026-01-31T12:00+00:00", "P1M", "UTC", "2026-02-28T12:00+00:00"),
+        ("2026-03-31T12:00+00:00", "-P1M", "UTC", "2026-02-28T12:00+00:00"),
+        ("2026-11-01T00:30-04:00", "1d", "America/New_York", "2026-11-02T00:30-05:00"),
+        ("2026-06-10T08:00+05:30", "-3d", "Asia/Kolkata", "2026-06-07T08:00+05:30"),
+    ],
+    ids=["a day keeps the time of day", "hours are exact", "a short month", "and back", "the long day", "days before"],
+)
+def test_days_are_the_calendar_s_and_hours_are_exact(start: str, span: str, zone: str, end: str) -> None:
+    moved = shift(datetime.fromisoformat(start), parse(span, signed=True), zone_of(zone))
+    assert moved == datetime.fromisoformat(end)
+    assert moved.tzinfo is UTC
+
+
+@given(INSTANTS, TIMES, st.sampled_from(ZONES))
+def test_the_next_local_time_is_later_and_within_two_days(after: datetime, at: time, zone: str) -> None:
+    found = next_local(after, at, zone_of(zone))
+    assert after < found <= after + timedelta(hours=50)
+    assert found in {
+        at_local(found.astimezone(zone_of(zone)).date() + timedelta(days=n), at, zone_of(zone)) for n in (-1, 0)
+    }
+
+
+def test_only_the_weekdays_asked_for_count() -> None:
+    friday = datetime(2026, 6, 5, 12, tzinfo=UTC)
+    found = next_local(friday, time(9), zone_of("Asia/Kolkata"), frozenset({0, 2}))
+    assert found == datetime(2026, 6, 8, 3, 30, tzinfo=UTC)
+
+
+NIGHT = QuietHours(start=time(21), end=time(8))
+
+
+@pytest.mark.parametrize(
+    ("local", "until"),
+    [
+        ("2026-06-01T20:59:59+05:30", None),
+        ("2026-06-01T21:00+05:30", "2026-06-02T08:00+05:30"),
+        ("2026-06-02T00:30+05:30", "2026-06-02T08:00+05:30"),
+        ("2026-06-02T07:59:59+05:30", "2026-06-02T08:00+05:30"),
+        ("2026-06-02T08:00+05:30", None),
+    ],
+    ids=["just before", "the first instant", "after midnight", "the last second", "over"],
+)
+def test_quiet_hours_over_midnight(local: str, until: str | None) -> None:
+    found = quiet_until(datetime.fromisoformat(local), NIGHT, zone_of("Asia/Kolkata"))
+    assert found == (datetime.fromisoformat(until) if until else None)
+
+
+def test_quiet_hours_that_begin_on_some_days_only() -> None:
+    weekend = QuietHours(start=time(21), end=time(8), weekdays=frozenset({4}))
+    saturday, sunday = datetime(2026, 6, 6, 3, tzinfo=UTC), datetime(2026, 6, 7, 3, tzinfo=UTC)
+    assert quiet_until(saturday, weekend, zone_of("UTC")) == datetime(2026, 6, 6, 8, tzinfo=UTC)
+    assert quiet_until(sunday, weekend, zone_of("UTC")) is None
+
+
+@settings(max_examples=200)
+@given(
+    INSTANTS,
+    TIMES,
+    TIMES,
+    st.sampled_from(ZONES),
+)
+def test_after_quiet_hours_it_is_not_quiet_any_more(instant: datetime, start: time, end: time, zone: str) -> None:
+    quiet = QuietHours(start=start, end=end)
+    until = quiet_until(instant, quiet, zone_of(zone))
+    if until is not None:
+        assert instant < until <= instant + timedelta(hours=50)
+        assert start == end or quiet_until(until, quiet, zone_of(zone)) is None
+
+
+@pytest.mark.parametrize("machine", ["UTC", "America/St_Johns", "Pacific/Chatham"])
+def test_the_machine_s_own_zone_does_not_matter(machine: str) -> None:
+    code = (
+        "from datetime import date, time; from domain.calendar import at_local, zone_of; "
+        "print(at_local(date(2026, 3, 29), time(2, 30), zone_of('Europe/Berlin')).isoformat())"
+    )
+    environment = {**os.environ, "TZ": machine, "PYTHONTZPATH": ""}
+    printed = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert printed.stdout.strip() == "2026-03-29T01:00:00+00:00"
+
+
+def test_no_time_at_all_moves_nothing() -> None:
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    assert shift(now, Span(), zone_of("Asia/Kolkata")) == now
