@@ -1,0 +1,74 @@
+"""Where a series stands and what it knows: small, and all that its next decision needs beside the flow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from domain.flow_steps import Awaited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Something that happened outside: a reply, a tap, a receipt, an event."""
+
+    kind: str
+    at: datetime
+    name: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def fits(self, awaited: Awaited) -> bool:
+        """Tells whether it is what somebody waits for; `*` at the end of a name stands for anything."""
+        if self.kind != awaited.kind or awaited.name is None:
+            return self.kind == awaited.kind
+        if awaited.name.endswith("*"):
+            return (self.name or "").startswith(awaited.name[:-1])
+        return self.name == awaited.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """How far a repetition is: `count` rounds begun, the first at `first_at`; `number` counts missed ones too."""
+
+    first_at: datetime
+    count: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesState:
+    """A series at one moment.
+
+    Attributes:
+        place: The instruction that comes next.
+        entered_at: When it came there.
+        zone: The recipient's IANA time zone.
+        anchors: The dates that waits count from; moving one moves every wait that is still to come.
+        facts: What conditions and texts see: `event`, `recipient`, `series`, `data`.
+        outcomes: What came of each step, by its id.
+        stopped: Why somebody stopped it.
+    """
+
+    started_at: datetime
+    entered_at: datetime
+    zone: str = "UTC"
+    place: int = 0
+    previous_send_at: datetime | None = None
+    anchors: Mapping[str, datetime] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    heard: tuple[Heard, ...] = ()
+    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rounds: Mapping[str, Rounds] = field(default_factory=dict)
+    stopped: str | None = None
+
+    def at(self, place: int, now: datetime) -> "SeriesState":
+        """Returns the series at another instruction."""
+        return replace(self, place=place, entered_at=now)
+
+    def after(self, step_id: str, outcome: Mapping[str, Any]) -> "SeriesState":
+        """Returns the series with what came of a step."""
+        return replace(self, outcomes={**self.outcomes, step_id: outcome})
+
+    def hear(self, heard: Heard) -> "SeriesState":
+        """Returns the series with something more that it heard."""
+        return replace(self, heard=(*self.heard, heard))

@@ -1,0 +1,153 @@
+"""What a series does next, as transcripts: each flow is played on a clock that jumps."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from domain.durations import parse
+from domain.flow_preview import simulate
+from domain.flow_program import compiled
+from domain.flow_state import Heard
+from domain.flow_steps import (
+    Branch,
+    Case,
+    Digest,
+    Since,
+    Stop,
+    Throttle,
+    WaitFor,
+)
+from domain.flows import Do, decide
+from tests.domain.flow_play import REPLY, START, TAP, at, flow, holds, played, reply, send, state, wait
+
+REMINDERS = flow(send("first"), wait("a day", "1d"), send("second"), wait("two days", "2d"), send("third"))
+
+
+def test_messages_go_out_one_after_the_other() -> None:
+    assert played(REMINDERS) == [
+        ("0:00:00", "first"),
+        ("1 day, 0:00:00", "second"),
+        ("3 days, 0:00:00", "third"),
+        ("3 days, 0:00:00", "completed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [
+        ([reply("1h")], ("1:00:00", "stopped_by")),
+        ([reply("30h")], ("1 day, 6:00:00", "stopped_by")),
+        ([Heard(kind="tap", at=at("1h"), name="other")], ("3 days, 0:00:00", "completed")),
+    ],
+    ids=["a reply at once", "a reply later", "something else"],
+)
+def test_a_reply_ends_it_wherever_it_is(script: Sequence[Heard], end: tuple[str, str]) -> None:
+    stopping = flow(*REMINDERS.steps, stop_when=(REPLY,))
+    assert played(stopping, *script)[-1] == end
+
+
+ASK = WaitFor(
+    id="answer", awaited=(REPLY, TAP), timeout=parse("2d"), then=(send("thanks"),), on_timeout=(send("again"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ([reply("5h")], [("0:00:00", "question"), ("5:00:00", "thanks"), ("5:00:00", "completed")]),
+        ([], [("0:00:00", "question"), ("2 days, 0:00:00", "again"), ("2 days, 0:00:00", "completed")]),
+        (
+            [Heard(kind="tap", at=at("1h"), name="accept")],
+            [("0:00:00", "question"), ("1:00:00", "thanks"), ("1:00:00", "completed")],
+        ),
+        (
+            [Heard(kind="tap", at=at("1h"), name="view")],
+            [("0:00:00", "question"), ("2 days, 0:00:00", "again"), ("2 days, 0:00:00", "completed")],
+        ),
+    ],
+    ids=["a reply", "nothing", "the right button", "another button"],
+)
+def test_it_goes_on_as_what_it_waits_for_is_heard(script: Sequence[Heard], expected: Sequence[tuple[str, str]]) -> None:
+    assert played(flow(send("question"), ASK), *script) == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(Since.PREVIOUS_SEND, "2:00:00"), (Since.SERIES_START, "2:00:00"), (Since.NOW, "2 days, 2:00:00")],
+)
+def test_what_came_early_counts_from_where_the_step_says(since: Since, expected: str) -> None:
+    waits = WaitFor(id="answer", awaited=(REPLY,), timeout=parse("2d"), since=since, then=(send("thanks"),))
+    told = played(flow(send("question"), wait("a while", "2h"), waits), reply("1h"))
+    assert told[-1] == (expected, "completed")
+
+
+def test_a_reply_to_the_message_before_does_not_answer_the_next_one() -> None:
+    second = WaitFor(id="second answer", awaited=(REPLY,), timeout=parse("1d"), then=(send("thanks"),))
+    first = WaitFor(id="first answer", awaited=(REPLY,), timeout=parse("1d"))
+    told = played(flow(send("one"), first, wait("a while", "1h"), send("two"), second), reply("30m"))
+    assert [what for _, what in told] == ["one", "two", "completed"]
+
+
+CHOICE = flow(
+    Branch(
+        id="choice",
+        cases=(
+            Case(when="kind == a", steps=(send("for a"),)),
+            Case(when="kind == b", steps=(send("for b"), Stop(id="end"))),
+        ),
+        otherwise=(send("for others"),),
+    ),
+    send("for all"),
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "done"),
+    [
+        ("a", ["for a", "for all", "completed"]),
+        ("b", ["for b", "stop_step"]),
+        ("c", ["for others", "for all", "completed"]),
+    ],
+)
+def test_the_first_case_that_holds_is_taken(kind: str, done: list[str]) -> None:
+    assert [what for _, what in played(CHOICE, facts={"data": {"kind": kind}})] == done
+
+
+def event(after: str, number: int) -> Heard:
+    return Heard(kind="event", name="order.placed", at=at(after), data={"n": number})
+
+
+def test_a_digest_tells_of_everything_in_its_window() -> None:
+    program = compiled(flow(Digest(id="orders", events=("order.*",), window=parse("1h")), send("summary")))
+    current = state()
+    for number in range(1000):
+        current = current.hear(event("10m", number))
+    decision = decide(program, current, at("1h"), holds)
+    assert isinstance(decision.next, Do)
+    assert decision.state.outcomes["orders"]["count"] == 1000
+
+
+def test_a_digest_that_is_full_does_not_wait() -> None:
+    digest = Digest(id="orders", events=("order.*",), window=parse("1h"), most=2)
+    told = played(flow(digest, send("summary")), event("1m", 1), event("2m", 2), event("3m", 3))
+    assert told == [("0:02:00", "summary"), ("0:02:00", "completed")]
+
+
+def test_what_a_step_says_can_end_it() -> None:
+    program = compiled(flow(Throttle(id="enough", most=3, per=parse("1d")), send("m")))
+    told = simulate(program, state(), holds, outcome_of=lambda _: {"stop": "throttled"})
+    assert [entry.kind for entry in told] == ["do", "done"]
+    assert told[-1].detail == {"reason": "stopped", "detail": "throttled"}
+
+
+def test_a_stop_comes_before_everything_else() -> None:
+    decision = decide(compiled(REMINDERS), state(stopped="by hand"), START, holds)
+    assert (decision.next.reason, decision.next.detail) == ("stopped", "by hand")  # type: ignore[union-attr] # it is done
+
+
+def test_a_condition_ends_it_too() -> None:
+    assert played(flow(*REMINDERS.steps, stop_if="replied"), reply("1h"))[-1] == ("1:00:00", "stop_condition")
+
+
+def test_the_same_definition_gives_the_same_program() -> None:
+    assert compiled(CHOICE) == compiled(CHOICE)
