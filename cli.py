@@ -8,6 +8,7 @@ import typer
 
 from stack.dev import dev
 from stack.findings import findings
+from stack.flow import flow
 from stack.notifications import explain, notifications
 from stack.parked import parked
 from stack.problems import StackError
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(dev, name="dev", hidden=True)
 app.add_typer(parked, name="parked")
+app.add_typer(flow, name="flow")
 app.add_typer(notifications, name="notifications")
 app.command()(explain)
 app.command()(findings)

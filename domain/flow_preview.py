@@ -8,8 +8,8 @@ from typing import Any
 
 from domain.flow_program import Program
 from domain.flow_state import Heard, SeriesState
-from domain.flow_steps import FlowStep
-from domain.flows import Do, Done, Holds, Note, Wait, decide, taken
+from domain.flow_steps import Call, FlowStep, Send
+from domain.flows import Do, Done, Holds, Note, Stuck, Wait, decide, taken
 
 MOST_ENTRIES = 1000
 
@@ -20,7 +20,7 @@ class Entry:
 
     Attributes:
         kind: `do` for a step, `wait` for a pause, `heard` for what the script says, `done` for the end, `cut` where
-            the transcript became too long, or the kind of a `Note`.
+            the transcript became too long, `stuck` where it cannot go on, or the kind of a `Note`.
     """
 
     at: datetime
@@ -55,7 +55,7 @@ def simulate(
         decision = decide(program, state, now, holds)
         state, following = decision.state, decision.next
         entries += [*(_noted(now, note) for note in decision.notes), _told(now, following)]
-        if isinstance(following, Done):
+        if isinstance(following, Done | Stuck):
             return tuple(entries)
         if isinstance(following, Do):
             state = taken(program, state, outcome_of(following.step), now)
@@ -70,14 +70,27 @@ def simulate(
     return (*entries, Entry(at=now, kind="cut"))
 
 
-def _told(now: datetime, following: Do | Wait | Done) -> Entry:
+def _told(now: datetime, following: Do | Wait | Done | Stuck) -> Entry:
     match following:
         case Do():
-            return Entry(at=now, kind="do", step_id=following.step.id)
+            return Entry(at=now, kind="do", step_id=following.step.id, detail=_about(following.step))
+        case Stuck():
+            detail = {"reason": following.reason, "detail": following.detail}
+            return Entry(at=now, kind="stuck", step_id=following.step_id, detail=detail)
         case Wait():
             return Entry(at=now, kind="wait", step_id=following.step_id, detail={"until": following.until})
         case Done():
             return Entry(at=now, kind="done", detail={"reason": following.reason, "detail": following.detail})
+
+
+def _about(step: FlowStep) -> Mapping[str, Any]:
+    match step:
+        case Send():
+            return {"send": step.template}
+        case Call():
+            return {"call": step.url}
+        case _:
+            return {"step": type(step).__name__.lower()}
 
 
 def _noted(now: datetime, note: Note) -> Entry:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from domain.calendar import at_local, next_local, shift, zone_of
+from domain.conditions import ConditionError
 from domain.durations import Span
 from domain.flow_program import Await, Fork, Goto, Instruction, Pause, Program, Round, Take
 from domain.flow_state import Heard, Rounds, SeriesState
@@ -47,6 +48,15 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """It cannot go on until somebody mends what `reason` says: `condition_failed`, `anchor_missing`, `in_circles`."""
+
+    step_id: str | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Something that was decided on the way: `branch`, `skipped`, `heard`, `timeout`, `round`, `missed`."""
 
@@ -59,7 +69,7 @@ class Note:
 class Decision:
     """What comes next, the state in which it does, and what was decided on the way there."""
 
-    next: Do | Wait | Done
+    next: Do | Wait | Done | Stuck
     state: SeriesState
     notes: tuple[Note, ...] = ()
 
@@ -67,17 +77,30 @@ class Decision:
 def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) -> Decision:
     """Returns what a series does next.
 
-    Conditions see `facts`, `outcomes` and `heard`. Raises what `holds` raises; nothing else.
+    Conditions see `facts`, `outcomes` and `heard`.
     """
     notes: list[Note] = []
     for _ in range(MOST_SILENT):
-        if (ended := _ended(program, state, holds)) is not None:
-            return Decision(next=ended, state=state, notes=tuple(notes))
-        found = _one(program.instructions[state.place], state, now, holds, notes)
+        found = _next(program, state, now, holds, notes)
         if not isinstance(found, SeriesState):
             return Decision(next=found, state=state, notes=tuple(notes))
         state = found
-    return Decision(next=Done(reason="in_circles"), state=state, notes=tuple(notes))
+    circles = Stuck(step_id=program.step_at(state.place), reason="in_circles", detail=f"{MOST_SILENT} without a pause")
+    return Decision(next=circles, state=state, notes=tuple(notes))
+
+
+def _next(
+    program: Program, state: SeriesState, now: datetime, holds: Holds, notes: list[Note]
+) -> SeriesState | Do | Wait | Done | Stuck:
+    step_id = program.step_at(state.place)
+    try:
+        if (ended := _ended(program, state, holds)) is not None:
+            return ended
+        return _one(program.instructions[state.place], state, now, holds, notes)
+    except ConditionError as error:
+        return Stuck(step_id=step_id, reason="condition_failed", detail=str(error))
+    except MissingAnchorError as error:
+        return Stuck(step_id=step_id, reason="anchor_missing", detail=str(error))
 
 
 def taken(program: Program, state: SeriesState, outcome: Mapping[str, Any], now: datetime) -> SeriesState:
@@ -158,8 +181,23 @@ def _pause(instruction: Pause, state: SeriesState, now: datetime, notes: list[No
     return state.at(state.place + 1, now)
 
 
+class MissingAnchorError(LookupError):
+    """A series has no date of the name that a wait counts from."""
+
+
+def _anchor(moment: Until, state: SeriesState) -> datetime:
+    found = state.anchors.get(moment.anchor or "")
+    if found is None:
+        raise MissingAnchorError(f"the series has no date {moment.anchor!r}; give it one")
+    return found
+
+
 def moment_of(moment: Moment, state: SeriesState) -> datetime:
-    """Returns the instant that a moment means for a series as it stands."""
+    """Returns the instant that a moment means for a series as it stands.
+
+    Raises:
+        MissingAnchorError: The series lacks the date that it counts from.
+    """
     zone = zone_of(state.zone)
     match moment:
         case For():
@@ -167,8 +205,7 @@ def moment_of(moment: Moment, state: SeriesState) -> datetime:
         case NextLocal():
             return next_local(state.entered_at, moment.at, zone, moment.weekdays)
         case Until():
-            base = moment.instant or state.anchors.get(moment.anchor or "") or state.started_at
-            moved = shift(base, moment.offset, zone)
+            moved = shift(moment.instant or _anchor(moment, state), moment.offset, zone)
             return moved if moment.at is None else at_local(moved.astimezone(zone).date(), moment.at, zone)
         case _:
             assert_never(moment)

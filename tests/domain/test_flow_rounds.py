@@ -15,7 +15,7 @@ from domain.flow_steps import (
     Wait,
     WaitFor,
 )
-from domain.flows import Do, decide, taken
+from domain.flows import Do, Stuck, decide, taken
 from domain.flows import Wait as Pending
 from tests.domain.flow_play import REPLY, START, TAP, flow, holds, played, reply, send, state
 
@@ -118,3 +118,10 @@ def test_a_round_is_no_shorter_than_a_minute() -> None:
 def test_every_step_has_its_place() -> None:
     named = ["-7 days", "in a week", "-1 days", "tomorrow", "3 days", "overdue"]
     assert compiled(DUNNING).places == {name: place for place, name in enumerate(named)}
+
+
+def test_a_date_that_a_series_lacks_keeps_it_from_going_on() -> None:
+    decision = decide(compiled(DUNNING), state(), START, holds)
+    assert decision.next == Stuck(
+        step_id="-7 days", reason="anchor_missing", detail="the series has no date 'due_at'; give it one"
+    )

@@ -1,9 +1,11 @@
 """What a series does next, as transcripts: each flow is played on a clock that jumps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
+from domain.conditions import ConditionError
 from domain.durations import parse
 from domain.flow_preview import simulate
 from domain.flow_program import compiled
@@ -17,7 +19,7 @@ from domain.flow_steps import (
     Throttle,
     WaitFor,
 )
-from domain.flows import Do, decide
+from domain.flows import Do, Stuck, decide
 from tests.domain.flow_play import REPLY, START, TAP, at, flow, holds, played, reply, send, state, wait
 
 REMINDERS = flow(send("first"), wait("a day", "1d"), send("second"), wait("two days", "2d"), send("third"))
@@ -151,3 +153,20 @@ def test_a_condition_ends_it_too() -> None:
 
 def test_the_same_definition_gives_the_same_program() -> None:
     assert compiled(CHOICE) == compiled(CHOICE)
+
+
+def test_a_condition_that_cannot_be_judged_keeps_it_from_going_on() -> None:
+    def fails(condition: str, _: Mapping[str, Any]) -> bool:
+        raise ConditionError(f"nothing to judge {condition!r} by")
+
+    decision = decide(compiled(CHOICE), state(), START, fails)
+    assert isinstance(decision.next, Stuck)
+    assert (decision.next.step_id, decision.next.reason) == ("choice", "condition_failed")
+    assert decision.state.place == 0, "mended, it goes on from here"
+
+
+def test_steps_that_go_in_circles_are_noticed() -> None:
+    empty = [Branch(id=f"b{number}", cases=()) for number in range(1200)]
+    decision = decide(compiled(flow(*empty)), state(), START, holds)
+    assert isinstance(decision.next, Stuck)
+    assert decision.next.reason == "in_circles"

@@ -1,0 +1,179 @@
+"""Flow files in YAML or JSON: read without surprises, and whatever is wrong is told with its line.
+
+YAML is read as its JSON subset is: `on` and `no` are words, `10:30` is a text, a key stands once, and there are no
+anchors, which could make a small file huge.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from api.flow_models import FlowFile
+from api.flow_reading import flow_of
+from domain.faults import Fault, escape_pointer
+from domain.flow_steps import Flow
+
+LARGEST = 256 * 1024
+DEEPEST = 60
+_WORDS = {
+    "extra_forbidden": "there is no such member here; correct its name or leave it out",
+    "missing": "this is missing",
+    "model_type": "this must be a mapping of names to values",
+    "model_attributes_type": "this must be a mapping of names to values",
+}
+_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset({"null", "bool", "int", "float", "str", "seq", "map"})
+_PLAIN = (
+    ("null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""]),
+    ("bool", re.compile(r"^(?:true|false)$"), ["t", "f"]),
+    ("int", re.compile(r"^-?(?:0|[1-9][0-9]{0,17})$"), list("-0123456789")),
+    ("float", re.compile(r"^-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}$"), list("-0123456789")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misprint:
+    """Something that is wrong with a file, and where: line and column count from 1."""
+
+    line: int
+    column: int
+    pointer: str
+    message: str
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain words as JSON does."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Returns the next node, which must stand for itself."""
+        event = self.peek_event()  # type: ignore[no-untyped-call] # the library is not typed
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            raise yaml.MarkedYAMLError(problem="anchors are not read; write it out", problem_mark=event.start_mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        if node is not None and node.tag.removeprefix(_TAG) not in _TAGS:
+            raise yaml.MarkedYAMLError(problem="tags are not read; leave it out", problem_mark=node.start_mark)
+        return node
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the library's own way
+
+
+for _name, _pattern, _first in _PLAIN:
+    _Loader.add_implicit_resolver(_TAG + _name, _pattern, _first)
+
+
+def read(text: str) -> tuple[Flow | None, tuple[Misprint, ...]]:
+    """Returns the flow that a file defines, or None and everything that is wrong with it, in the order of its lines."""
+    if len(text.encode("utf-8", "replace")) > LARGEST:
+        return None, (Misprint(line=1, column=1, pointer="", message="the file is larger than 256 KiB"),)
+    places: dict[str, tuple[int, int]] = {}
+    wrong: list[Misprint] = []
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        value = _value(node, "", places, wrong, DEEPEST)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return None, (Misprint(line=line, column=column, pointer="", message=error.problem or "this is no YAML"),)
+    except (yaml.YAMLError, RecursionError) as error:
+        return None, (Misprint(line=1, column=1, pointer="", message=str(error).partition("\n")[0] or "no YAML"),)
+    if wrong:
+        return None, tuple(wrong)
+    return _understood(value, places)
+
+
+def _understood(value: Any, places: dict[str, tuple[int, int]]) -> tuple[Flow | None, tuple[Misprint, ...]]:
+    try:
+        found, faults = flow_of(FlowFile.model_validate(value))
+    except ValidationError as error:
+        faults = tuple(_fault(item, value) for item in error.errors(include_url=False, include_input=False))
+        found = None
+    if not faults:
+        return found, ()
+    return None, tuple(sorted((_placed(fault, places) for fault in faults), key=lambda one: (one.line, one.column)))
+
+
+def _value(
+    node: yaml.Node | None, pointer: str, places: dict[str, tuple[int, int]], wrong: list[Misprint], depth: int
+) -> Any:
+    """Returns the value of a node and notes where each part of it stands."""
+    if node is None:
+        return None
+    mark = node.start_mark
+    places.setdefault(pointer, (mark.line + 1, mark.column + 1))
+    if depth == 0:
+        raise yaml.YAMLError("the file is nested too deeply")
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, f"{pointer}/{index}", places, wrong, depth - 1) for index, item in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, pointer, places, wrong, depth)
+    return _scalar(node)
+
+
+def _mapping(
+    node: yaml.MappingNode, pointer: str, places: dict[str, tuple[int, int]], wrong: list[Misprint], depth: int
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(problem="a name must be one word", problem_mark=key.start_mark)
+        name, mark = key.value, key.start_mark
+        place = f"{pointer}/{escape_pointer(name)}"
+        line, column = mark.line + 1, mark.column + 1
+        if name in found:
+            message = f"{name[:60]!r} stands twice here"
+            wrong.append(Misprint(line=line, column=column, pointer=place, message=message))
+            continue
+        places[place] = (line, column)
+        found[name] = _value(value, place, places, wrong, depth - 1)
+    return found
+
+
+def _scalar(node: yaml.Node) -> Any:
+    match node.tag.removeprefix(_TAG):
+        case "null":
+            return None
+        case "bool":
+            return node.value == "true"
+        case "int":
+            return int(node.value)
+        case "float":
+            return float(node.value)
+        case _:
+            return str(node.value)
+
+
+def _fault(item: Any, value: Any) -> Fault:
+    """Returns what pydantic found, without the names of union members in its path."""
+    pointer, inner = "", value
+    for step in item["loc"]:
+        if _has(inner, step):
+            inner = inner[step]
+        elif item["type"] != "missing" or step != item["loc"][-1]:
+            continue  # the tag of a union, no part of the file
+        pointer += f"/{escape_pointer(str(step))}"
+    message = _WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+    return Fault(pointer=pointer, message=message[:1].lower() + message[1:])
+
+
+def _has(value: Any, step: Any) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value
+
+
+def _placed(fault: Fault, places: dict[str, tuple[int, int]]) -> Misprint:
+    """Returns a fault with the line of what it points at, or of what that should stand in."""
+    pointer = fault.pointer
+    while pointer and pointer not in places:
+        pointer = pointer.rpartition("/")[0]
+    line, column = places.get(pointer, (1, 1))
+    return Misprint(line=line, column=column, pointer=fault.pointer, message=fault.message)
+
+
+def listed(faults: Sequence[Misprint], name: str) -> list[str]:
+    """Returns misprints as lines that editors and terminals can follow."""
+    return [f"{name}:{one.line}:{one.column}: {one.pointer or 'the file'}: {one.message}" for one in faults]

@@ -1,0 +1,241 @@
+"""Wire models of flows: what a definition file says, step by step; its JSON Schema is for editors."""
+
+from datetime import time
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+
+from api.models import Body, Flag, Moment, Slug, Whole
+from api.notification_models import Channels, FallbackRule, TemplateName
+from domain import durations
+from domain.recipients import Channel
+
+MOST_STEPS = 100
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_EVENT = r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*(\.\*|\*)?"
+
+
+def _length(text: str) -> str:
+    if durations.parse(text).is_zero:
+        raise ValueError("this is no time at all; write at least '1s'")
+    return text
+
+
+def _offset(text: str) -> str:
+    durations.parse(text, signed=True)
+    return text
+
+
+Length = Annotated[str, StringConstraints(max_length=60), AfterValidator(_length)]
+Offset = Annotated[str, StringConstraints(max_length=60), AfterValidator(_offset)]
+Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
+Condition = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+StepId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=64)]
+Anchor = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+EventPattern = Annotated[str, StringConstraints(pattern=rf"^{_EVENT}$|^\*$", max_length=200)]
+Hearing = Annotated[
+    str,
+    StringConstraints(pattern=rf"^(reply|delivered|read|tap(:[A-Za-z0-9_.-]+\*?)?|event:{_EVENT})$", max_length=220),
+]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+_ONE_OR_MANY = BeforeValidator(_listed, json_schema_input_type=str | list[str])
+
+
+class _Step(Body):
+    """What all steps share."""
+
+    id: StepId | None = Field(default=None, description="Its name in the flow; made from its kind and place otherwise.")
+
+
+class SendStep(_Step):
+    """Sends one message."""
+
+    send: TemplateName = Field(description="The template.")
+    channels: Channels | None = None
+    fallback: dict[Channel, FallbackRule] = Field(default_factory=dict)
+    data: dict[Anchor, Condition] = Field(default_factory=dict, description="Variables, each an expression.")
+    critical: Flag = False
+
+
+class UntilMoment(Body):
+    """An instant, or one of the series' dates with an offset."""
+
+    until: Moment | Anchor
+    offset: Offset | None = None
+    at: Clock | None = Field(default=None, description="Time of day in the recipient's zone.")
+
+
+class NextMoment(Body):
+    """The next local time of day."""
+
+    next: Clock
+    weekdays: list[Day] = Field(default=list(DAYS), min_length=1, max_length=7)
+
+
+def _kind_of_moment(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a time of day" if "next" in value else "a date"
+    if isinstance(value, NextMoment | UntilMoment):
+        return "a time of day" if isinstance(value, NextMoment) else "a date"
+    return "a length"
+
+
+class WaitStep(_Step):
+    """Waits for a length of time, a date, or a time of day."""
+
+    wait: Annotated[
+        Annotated[Length, Tag("a length")]
+        | Annotated[UntilMoment, Tag("a date")]
+        | Annotated[NextMoment, Tag("a time of day")],
+        Discriminator(_kind_of_moment),
+    ]
+    past: Literal["now", "skip"] = Field(
+        default="now", description="What to do when it is over already: go on, or skip up to the next wait."
+    )
+
+
+class WaitForStep(_Step):
+    """Waits until something is heard."""
+
+    wait_for: Annotated[list[Hearing], Field(min_length=1, max_length=20), _ONE_OR_MANY]
+    timeout: Length | None = None
+    since: Literal["series_start", "previous_send", "now"] = Field(
+        default="previous_send", alias="from", description="What was heard earlier, from then on, counts too."
+    )
+    then: "list[AnyStep]" = Field(default_factory=list)
+    on_timeout: "list[AnyStep]" = Field(default_factory=list)
+
+
+class BranchCase(Body):
+    """Steps with their condition."""
+
+    when: Condition
+    steps: "list[AnyStep]"
+
+
+class BranchStep(_Step):
+    """Takes the first case whose condition holds."""
+
+    branch: list[BranchCase] = Field(min_length=1, max_length=50)
+    otherwise: "list[AnyStep]" = Field(default_factory=list)
+
+
+class RepeatStep(_Step):
+    """Takes its steps again and again."""
+
+    repeat: "list[AnyStep]" = Field(min_length=1)
+    every: Length
+    at: Clock | None = None
+    until: Condition | None = None
+    most: Annotated[Whole, Field(ge=1, le=10_000)]
+
+    @model_validator(mode="after")
+    def _not_too_often(self) -> Self:
+        span = durations.parse(self.every)
+        if span.is_exact and span.exact.total_seconds() < 60:  # noqa: PLR2004 - a minute
+            raise ValueError("`every` is at least one minute")
+        return self
+
+
+class DigestStep(_Step):
+    """Collects events into one message."""
+
+    digest: Annotated[list[EventPattern], Field(min_length=1, max_length=20), _ONE_OR_MANY]
+    window: Length
+    most: Annotated[Whole, Field(ge=1, le=10_000)] = 1000
+
+
+class ThrottleStep(_Step):
+    """Ends the series where its recipient got enough of the flow's messages already."""
+
+    throttle: Annotated[Whole, Field(ge=1, le=10_000)]
+    per: Length
+
+
+class CallStep(_Step):
+    """Asks a web service."""
+
+    call: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    data: dict[Anchor, Condition] = Field(default_factory=dict)
+
+
+class UpdateStep(_Step):
+    """Changes attributes of the recipient."""
+
+    update: dict[Anchor, Condition] = Field(min_length=1, max_length=50)
+
+
+class StopStep(_Step):
+    """Ends the series."""
+
+    stop: Annotated[str, StringConstraints(max_length=200)] | Literal[True]
+
+
+_STEPS: tuple[type[Body], ...] = (
+    SendStep, WaitStep, WaitForStep, BranchStep, RepeatStep,
+    DigestStep, ThrottleStep, CallStep, UpdateStep, StopStep,
+)  # fmt: skip
+VERBS = ("send", "wait", "wait_for", "branch", "repeat", "digest", "throttle", "call", "update", "stop")
+
+
+def verb_of(value: Any) -> str | None:
+    """Returns what a step does: the one of its members that names it."""
+    if isinstance(value, dict):
+        return next((verb for verb in VERBS if verb in value), None)
+    return next((verb for verb, model in zip(VERBS, _STEPS, strict=True) if isinstance(value, model)), None)
+
+
+def _tag(value: Any) -> str | None:
+    """Returns the tag of a step's model, which no member is called."""
+    verb = verb_of(value)
+    return verb and f"step {verb}"
+
+
+AnyStep = Annotated[
+    Annotated[SendStep, Tag("step send")]
+    | Annotated[WaitStep, Tag("step wait")]
+    | Annotated[WaitForStep, Tag("step wait_for")]
+    | Annotated[BranchStep, Tag("step branch")]
+    | Annotated[RepeatStep, Tag("step repeat")]
+    | Annotated[DigestStep, Tag("step digest")]
+    | Annotated[ThrottleStep, Tag("step throttle")]
+    | Annotated[CallStep, Tag("step call")]
+    | Annotated[UpdateStep, Tag("step update")]
+    | Annotated[StopStep, Tag("step stop")],
+    Discriminator(
+        _tag,
+        custom_error_type="no_such_step",
+        custom_error_message=f"a step has one of {', '.join(VERBS)}",
+    ),
+]
+
+
+class FlowFile(Body):
+    """A flow as its file says it."""
+
+    name: Slug
+    title: str = Field(default="", max_length=200)
+    on: Annotated[list[EventPattern], Field(max_length=50), _ONE_OR_MANY] = Field(
+        default_factory=list, description="Events that start a series: exact, or with `*` at the end."
+    )
+    match: Condition | None = None
+    key: Condition | None = Field(default=None, description="An expression; a second start with its value is the same.")
+    steps: list[AnyStep] = Field(min_length=1, max_length=MOST_STEPS)
+    stop_when: Annotated[list[Hearing], Field(max_length=20), _ONE_OR_MANY] = Field(default_factory=list)
+    stop_if: Condition | None = None
+
+
+for _model in (WaitForStep, BranchCase, BranchStep, RepeatStep, FlowFile):
+    _model.model_rebuild()
+
+
+def clock(text: str) -> time:
+    """Returns a time of day."""
+    return time.fromisoformat(text)

@@ -1,0 +1,182 @@
+"""From the model of a flow file to the flow that series are decided by, with everything that is wrong with it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from api import flow_models as wire
+from domain import durations
+from domain import flow_steps as flow
+from domain.conditions import ConditionError, check
+from domain.faults import Fault
+from domain.recipients import Channel
+
+KNOWN = frozenset({"event", "recipient", "series", "data", "outcomes", "heard"})
+"""What conditions and expressions of a flow may see."""
+
+
+def flow_of(file: wire.FlowFile) -> tuple[flow.Flow, tuple[Fault, ...]]:
+    """Returns the flow that a file defines, and what is wrong with it beyond its shape."""
+    reading = _Reading()
+    steps = reading.steps(file.steps, "/steps")
+    for name in ("match", "key", "stop_if"):
+        reading.judge(getattr(file, name), f"/{name}")
+    found = flow.Flow(
+        name=file.name,
+        steps=steps,
+        on=tuple(file.on),
+        match=file.match,
+        key=file.key,
+        stop_when=_awaited(file.stop_when),
+        stop_if=file.stop_if,
+    )
+    return found, tuple(reading.faults)
+
+
+class _Reading:
+    """Turns steps over, gives names to those that have none, and notes what is wrong."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self._seen: set[str] = set()
+        self._made: Counter[str] = Counter()
+
+    def judge(self, condition: str | None, pointer: str) -> None:
+        """Notes what is wrong with a condition."""
+        if condition is None:
+            return
+        try:
+            check(condition, KNOWN)
+        except ConditionError as error:
+            self.faults.append(Fault(pointer=pointer, message=str(error)))
+
+    def steps(self, steps: Sequence[Any], pointer: str) -> tuple[flow.FlowStep, ...]:
+        """Returns steps of one list."""
+        return tuple(self._step(step, f"{pointer}/{index}") for index, step in enumerate(steps))
+
+    def _step(self, step: Any, pointer: str) -> flow.FlowStep:
+        name = self._name(step, pointer)
+        return _MAKERS[type(step)](self, step, name, pointer)
+
+    def _name(self, step: Any, pointer: str) -> str:
+        verb = wire.verb_of(step) or "step"
+        if step.id is None:
+            self._made[verb] += 1
+            name = f"{verb}_{self._made[verb]}"
+        else:
+            name = step.id
+        if name in self._seen:
+            self.faults.append(Fault(pointer=f"{pointer}/id", message=f"another step is called {name!r} already"))
+        self._seen.add(name)
+        return name
+
+    def send(self, step: wire.SendStep, name: str, pointer: str) -> flow.Send:
+        """Returns a step that sends."""
+        for key, expression in step.data.items():
+            self.judge(expression, f"{pointer}/data/{key}")
+        return flow.Send(
+            id=name,
+            template=step.send,
+            channels=tuple(Channel(one) for one in step.channels or ()),
+            fallback={one.value: rule.model_dump(exclude_defaults=True) for one, rule in step.fallback.items()},
+            data=dict(step.data),
+            critical=step.critical,
+        )
+
+    def wait(self, step: wire.WaitStep, name: str, _pointer: str) -> flow.Wait:
+        """Returns a step that waits."""
+        return flow.Wait(id=name, moment=_moment(step.wait), past=flow.Past(step.past))
+
+    def wait_for(self, step: wire.WaitForStep, name: str, pointer: str) -> flow.WaitFor:
+        """Returns a step that waits for something."""
+        if step.on_timeout and step.timeout is None:
+            self.faults.append(Fault(pointer=f"{pointer}/timeout", message="`on_timeout` needs a `timeout`"))
+        return flow.WaitFor(
+            id=name,
+            awaited=_awaited(step.wait_for),
+            timeout=durations.parse(step.timeout) if step.timeout else None,
+            since=flow.Since(step.since),
+            then=self.steps(step.then, f"{pointer}/then"),
+            on_timeout=self.steps(step.on_timeout, f"{pointer}/on_timeout"),
+        )
+
+    def branch(self, step: wire.BranchStep, name: str, pointer: str) -> flow.Branch:
+        """Returns a step that chooses."""
+        cases = []
+        for index, case in enumerate(step.branch):
+            place = f"{pointer}/branch/{index}"
+            self.judge(case.when, f"{place}/when")
+            cases.append(flow.Case(when=case.when, steps=self.steps(case.steps, f"{place}/steps")))
+        return flow.Branch(id=name, cases=tuple(cases), otherwise=self.steps(step.otherwise, f"{pointer}/otherwise"))
+
+    def repeat(self, step: wire.RepeatStep, name: str, pointer: str) -> flow.Repeat:
+        """Returns a step that repeats others."""
+        self.judge(step.until, f"{pointer}/until")
+        return flow.Repeat(
+            id=name,
+            steps=self.steps(step.repeat, f"{pointer}/repeat"),
+            every=durations.parse(step.every),
+            most=step.most,
+            at=wire.clock(step.at) if step.at else None,
+            until=step.until,
+        )
+
+    def digest(self, step: wire.DigestStep, name: str, _pointer: str) -> flow.Digest:
+        """Returns a step that collects."""
+        return flow.Digest(id=name, events=tuple(step.digest), window=durations.parse(step.window), most=step.most)
+
+    def throttle(self, step: wire.ThrottleStep, name: str, _pointer: str) -> flow.Throttle:
+        """Returns a step that ends what is too much."""
+        return flow.Throttle(id=name, most=step.throttle, per=durations.parse(step.per))
+
+    def call(self, step: wire.CallStep, name: str, pointer: str) -> flow.Call:
+        """Returns a step that asks a service."""
+        for key, expression in step.data.items():
+            self.judge(expression, f"{pointer}/data/{key}")
+        return flow.Call(id=name, url=step.call, data=dict(step.data))
+
+    def update(self, step: wire.UpdateStep, name: str, pointer: str) -> flow.Update:
+        """Returns a step that changes the recipient."""
+        for key, expression in step.update.items():
+            self.judge(expression, f"{pointer}/update/{key}")
+        return flow.Update(id=name, attributes=dict(step.update))
+
+    def stop(self, step: wire.StopStep, name: str, _pointer: str) -> flow.Stop:
+        """Returns a step that ends the series."""
+        return flow.Stop(id=name, reason=step.stop if isinstance(step.stop, str) else None)
+
+
+_MAKERS: dict[type, Callable[[_Reading, Any, str, str], flow.FlowStep]] = {
+    wire.SendStep: _Reading.send,
+    wire.WaitStep: _Reading.wait,
+    wire.WaitForStep: _Reading.wait_for,
+    wire.BranchStep: _Reading.branch,
+    wire.RepeatStep: _Reading.repeat,
+    wire.DigestStep: _Reading.digest,
+    wire.ThrottleStep: _Reading.throttle,
+    wire.CallStep: _Reading.call,
+    wire.UpdateStep: _Reading.update,
+    wire.StopStep: _Reading.stop,
+}
+
+
+def _moment(said: str | wire.UntilMoment | wire.NextMoment) -> flow.Moment:
+    match said:
+        case str():
+            return flow.For(span=durations.parse(said))
+        case wire.NextMoment():
+            return flow.NextLocal(at=wire.clock(said.next), weekdays=frozenset(map(wire.DAYS.index, said.weekdays)))
+        case _:
+            is_instant = isinstance(said.until, datetime)
+            return flow.Until(
+                instant=said.until if isinstance(said.until, datetime) else None,
+                anchor=None if is_instant else str(said.until),
+                offset=durations.parse(said.offset, signed=True) if said.offset else durations.Span(),
+                at=wire.clock(said.at) if said.at else None,
+            )
+
+
+def _awaited(hearings: Sequence[str]) -> tuple[flow.Awaited, ...]:
+    pairs = [hearing.partition(":") for hearing in hearings]
+    return tuple(flow.Awaited(kind=kind, name=name or None) for kind, _, name in pairs)

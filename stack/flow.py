@@ -1,0 +1,149 @@
+"""`carillon flow …`: flow files, checked and played through without a server."""
+# ruff: noqa: PLC0415 - the other commands must not wait for what reads files
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stack.problems import StackError
+
+if TYPE_CHECKING:
+    from domain.flow_preview import Entry
+    from domain.flow_state import Heard
+    from domain.flow_steps import Flow
+
+flow = typer.Typer(help="Flow files: check them, and see what a series would do.", no_args_is_help=True)
+
+Files = Annotated[list[Path], typer.Argument(help="Flow files in YAML or JSON; `-` reads from standard input.")]
+File = Annotated[Path, typer.Argument(help="A flow file in YAML or JSON; `-` reads from standard input.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@flow.command()
+def check(files: Files, *, as_json: AsJson = False) -> None:
+    """Checks flow files and prints what is wrong with its line; 0 only if nothing is."""
+    from api.flow_files import listed, read
+
+    found = {str(file): read(_text(file))[1] for file in files}
+    if as_json:
+        fields = ("line", "column", "pointer", "message")
+        shown = {name: [{one: getattr(item, one) for one in fields} for item in many] for name, many in found.items()}
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        for name, misprints in found.items():
+            typer.echo("\n".join(listed(misprints, name)) or f"{name}: nothing is wrong")
+    raise typer.Exit(1 if any(found.values()) else 0)
+
+
+@flow.command()
+def schema() -> None:
+    """Prints the JSON Schema of flow files, for editors."""
+    from api.flow_models import FlowFile
+
+    typer.echo(json.dumps(FlowFile.model_json_schema(), indent=2))
+
+
+@flow.command()
+def plan(
+    file: File,
+    *,
+    start: Annotated[str | None, typer.Option(help="When the series begins, such as 2026-06-01T09:00+05:30.")] = None,
+    zone: Annotated[str, typer.Option(help="The recipient's IANA time zone.")] = "UTC",
+    anchor: Annotated[list[str] | None, typer.Option(help="A date of the series: due_at=2026-06-20T12:00Z.")] = None,
+    hear: Annotated[list[str] | None, typer.Option(help="What happens, and how long after: reply@2h.")] = None,
+    data: Annotated[str, typer.Option(help="The series' data as JSON.")] = "{}",
+    as_json: AsJson = False,
+) -> None:
+    """Shows what a series of a flow would do, when and why; nothing is sent."""
+    from domain.calendar import zone_of
+    from domain.conditions import holds
+    from domain.flow_preview import simulate
+    from domain.flow_program import compiled
+    from domain.flow_state import SeriesState
+
+    definition = _flow(file)
+    began = _instant(start) if start else datetime.now(UTC).replace(microsecond=0)
+    try:
+        clock = zone_of(zone)
+        state = SeriesState(
+            started_at=began, entered_at=began, zone=zone, anchors=_anchors(anchor or []), facts=_facts(data)
+        )
+        entries = simulate(compiled(definition), state, holds, [_heard(one, began, zone) for one in hear or []])
+    except ValueError as error:
+        raise StackError(str(error)) from error
+    for entry in entries:
+        shown = {"at": entry.at.astimezone(clock).isoformat(), "kind": entry.kind, "step": entry.step_id}
+        typer.echo(json.dumps({**shown, **_plain(entry)}) if as_json else _line(shown, entry, clock))
+
+
+def _text(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StackError(f"{file} cannot be read: {error}") from error
+
+
+def _flow(file: Path) -> "Flow":
+    from api.flow_files import listed, read
+
+    found, misprints = read(_text(file))
+    if found is None:
+        raise StackError("\n".join(listed(misprints, str(file))))
+    return found
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise StackError(f"{text!r} is no instant; write it like 2026-06-01T09:00+05:30") from error
+    if found.tzinfo is None:
+        raise StackError(f"{text!r} lacks its offset; write it like 2026-06-01T09:00+05:30")
+    return found.astimezone(UTC)
+
+
+def _anchors(pairs: list[str]) -> dict[str, datetime]:
+    named = [pair.partition("=") for pair in pairs]
+    return {name: _instant(value) for name, _, value in named}
+
+
+def _facts(data: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        raise StackError(f"--data is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise StackError("--data is no JSON object; write it like '{\"amount\": 5}'")
+    return {"event": {}, "recipient": {}, "series": {}, "data": found}
+
+
+def _heard(text: str, began: datetime, zone: str) -> "Heard":
+    from domain.calendar import shift, zone_of
+    from domain.durations import parse
+    from domain.flow_state import Heard
+
+    what, _, after = text.rpartition("@")
+    kind, _, name = what.partition(":")
+    return Heard(kind=kind, name=name or None, at=shift(began, parse(after), zone_of(zone)))
+
+
+def _plain(entry: "Entry") -> dict[str, Any]:
+    return {"detail": {name: _shown(value) for name, value in (entry.detail or {}).items()}}
+
+
+def _shown(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _line(shown: Mapping[str, Any], entry: "Entry", clock: tzinfo) -> str:
+    told = {
+        name: value.astimezone(clock) if isinstance(value, datetime) else value
+        for name, value in (entry.detail or {}).items()
+    }
+    detail = ", ".join(f"{name} {_shown(value)}" for name, value in told.items() if value is not None)
+    return f"{shown['at']}  {entry.kind:<8} {' '.join(filter(None, (entry.step_id, detail)))}"
