@@ -11,6 +11,7 @@ class Scope(StrEnum):
     NOTIFICATIONS_READ = "notifications:read"
     TEMPLATES_WRITE = "templates:write"
     TEMPLATES_READ = "templates:read"
+    FLOWS_READ = "flows:read"
     RECIPIENTS_WRITE = "recipients:write"
     RECIPIENTS_READ = "recipients:read"
     ACCOUNTS_WRITE = "accounts:write"

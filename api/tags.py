@@ -4,6 +4,7 @@ TAGS = [
     {"name": "Notifications", "description": "What must reach whom: accept, find, cancel, send again."},
     {"name": "Parked", "description": "What cannot go on by itself: counted by cause, resumed or dropped."},
     {"name": "Templates", "description": "What is said: immutable versions per channel and locale."},
+    {"name": "Flows", "description": "What reminder series do: definitions, checked and played through."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
     {"name": "Uploads", "description": "Files that notifications carry."},
     {"name": "Accounts", "description": "Through whom it goes: accounts at providers, with sealed configuration."},
