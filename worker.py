@@ -76,7 +76,7 @@ async def compose(
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     bulkheads = bulkheads or Bulkheads(local_activities)
-    transport, downloads = Transport(), Downloads(allowed_hosts)
+    transport, downloads = Transport(connections=local_activities), Downloads(allowed_hosts)
     providers = AccountProviders(key_ring)
     delivery = _delivery(database, transport, Composer(providers, Attachments(database, downloads)), bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()

@@ -36,6 +36,7 @@ class Bulkheads:
         self._hands = hands or total
         self._at_provider = 0.0
         self._most = max(1, int(total * share))
+        self._narrow: dict[str, int] = {}
         self._on_their_way: Counter[str] = Counter()
         self._started: dict[str, tuple[float, int]] = {}
         self._on_room: list[Callable[[], None]] = []
@@ -65,7 +66,7 @@ class Bulkheads:
     def enter(self, account_id: object) -> bool:
         """Takes a place for an attempt of this account, or tells that there is none; who got one must `leave`."""
         name = str(account_id)
-        if self._on_their_way[name] >= self._most:
+        if self._on_their_way[name] >= self._narrow.get(name, self._most):
             return self._refuse("account")
         if self._on_their_way.total() >= self._total:
             return self._refuse("process")
@@ -73,13 +74,15 @@ class Bulkheads:
         _ON_THEIR_WAY.inc()
         return True
 
-    async def enter_soon(self, account_id: object, *, within: float) -> bool:
+    async def enter_soon(self, account_id: object, *, within: float, most: int | None = None) -> bool:
         """Takes a place for an attempt, and waits for one as many seconds; tells whether there was one.
 
         Where answers come quickly, a place is free long before a timer of the workflow would ring. Who got one must
-        `leave`.
+        `leave`. An account whose provider takes fewer at once has at most `most` places.
         """
         name = str(account_id)
+        if most is not None:
+            self._narrow[name] = min(self._most, most)
         if self._has_place(name):
             return self.enter(name)
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -131,7 +134,9 @@ class Bulkheads:
         self._on_room.append(told)
 
     def _has_place(self, name: str) -> bool:
-        return self._on_their_way[name] < self._most and self._on_their_way.total() < self._total
+        return (
+            self._on_their_way[name] < self._narrow.get(name, self._most) and self._on_their_way.total() < self._total
+        )
 
     def _pass_on(self) -> None:
         self._waiting = deque((name, place) for name, place in self._waiting if not place.done())

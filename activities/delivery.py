@@ -98,7 +98,9 @@ class Delivery:
         """Takes places for attempts and returns those that have one; `places` gives them back."""
 
         async def enter(order: DeliveryOrder) -> bool:
-            entered = await self._bulkheads.enter_soon(order.hop.account_id, within=_PATIENCE)
+            usual = self._usual_limits.get(order.hop.provider)
+            most = usual.at_once if usual is not None else None
+            entered = await self._bulkheads.enter_soon(order.hop.account_id, within=_PATIENCE, most=most)
             if entered:
                 places.callback(self._bulkheads.leave, order.hop.account_id)
             return entered

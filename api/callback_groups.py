@@ -13,6 +13,9 @@ from db.session import Database
 
 _WRITERS = 4
 """Transactions of one tenant at once: a callback about a notification that is locked holds up one of them."""
+_PATIENCE = 10.0
+"""Seconds; a provider comes again with what was not answered."""
+_HEAVY_EVENTS, _HEAVY_BYTES = 10, 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,11 @@ class Heard:
     callback: NewCallback
     inbound: tuple[NewInbound, ...] = ()
     receipts: tuple[NewReceipt, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """For how many small callbacks it counts."""
+        return 1 + len(self.receipts) // _HEAVY_EVENTS + len(self.callback.body) // _HEAVY_BYTES
 
 
 def callback_groups(database: Database) -> Groups[Heard, bool]:
@@ -37,4 +45,4 @@ def callback_groups(database: Database) -> Groups[Heard, bool]:
         crash_here("after_callback_commit")
         return [heard.callback.id in new for heard in group]
 
-    return Groups(store, name="callbacks", writers=_WRITERS)
+    return Groups(store, name="callbacks", writers=_WRITERS, weight=lambda heard: heard.weight, patience=_PATIENCE)

@@ -106,5 +106,6 @@ async def add_inbound(connection: AsyncConnection, tenant_id: UUID, messages: Se
     """Stores inbound messages; one that is there already stays as it is."""
     if not messages:
         return
-    rows = [{**asdict(item), "tenant_id": tenant_id, "id": uuid_utils.compat.uuid7()} for item in messages]
+    ordered = sorted(messages, key=lambda item: (item.provider, item.event_key))  # as everybody locks them
+    rows = [{**asdict(item), "tenant_id": tenant_id, "id": uuid_utils.compat.uuid7()} for item in ordered]
     await connection.execute(insert(inbound_message).on_conflict_do_nothing(), rows)

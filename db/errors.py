@@ -13,6 +13,8 @@ FAILURES: tuple[type[Exception], ...] = (DatabaseError, OSError, asyncpg.Postgre
 # Classes of SQLSTATE: connection lost, rolled back for the sake of others (deadlock), out of resources, operator
 # intervention (shutdown, restart), I/O error.
 _UNAVAILABLE_CLASSES = ("08", "40", "53", "57", "58")
+_ROLLED_BACK = "40"
+_CANCELED = "57014"
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -25,6 +27,12 @@ def is_unavailable(error: Exception) -> bool:
     else:
         state, lost = getattr(error, "sqlstate", None), False
     return lost or (state or "").startswith(_UNAVAILABLE_CLASSES)
+
+
+def is_away(error: Exception) -> bool:
+    """Tells whether the server itself is out of reach, not only slow for one statement or in favour of another one."""
+    state = getattr(getattr(error, "orig", error), "sqlstate", None) or ""
+    return is_unavailable(error) and state != _CANCELED and not state.startswith(_ROLLED_BACK)
 
 
 def is_lock_timeout(error: Exception) -> bool:

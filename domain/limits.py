@@ -51,12 +51,14 @@ class Defaults:
         burst: Messages at once after a rest.
         pair_seconds: Seconds between messages of one account to one recipient, in the long run.
         pair_burst: Messages to one recipient at once after a rest.
+        at_once: Attempts of one account that one process may have on their way, where it is fewer than its share.
     """
 
     rate: float | None = None
     burst: int | None = None
     pair_seconds: float | None = None
     pair_burst: int = 1
+    at_once: int | None = None
 
 
 def limits_for(

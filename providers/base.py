@@ -12,6 +12,9 @@ from domain.limits import Defaults
 from domain.recipients import Address, Channel
 from domain.status import Status
 
+MAIL_CONNECTIONS = 20
+"""Connections to one mail server at once; servers commonly allow a client twenty to fifty."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequest:

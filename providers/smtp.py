@@ -16,7 +16,7 @@ from domain.errors import CallbackRefused, ContentRefused, InvalidAddress, Uncer
 from domain.limits import Defaults
 from domain.recipients import Address, AddressKind, Channel
 from providers import mime, smtp_replies, smtp_reports, verp
-from providers.base import Accepted, Callback, Event, MailRequest, MailResponse, Response
+from providers.base import MAIL_CONNECTIONS, Accepted, Callback, Event, MailRequest, MailResponse, Response
 from providers.configuration import QUARANTINE, Field, read, schema, secrets_of
 
 PORTS = {"none": 25, "starttls": 587, "tls": 465}
@@ -77,7 +77,8 @@ class Smtp:
     channel: ClassVar[Channel] = Channel.EMAIL
     quarantine: ClassVar[float] = 600.0
     confirms: ClassVar[bool] = False  # only what could not be delivered comes back
-    limits: ClassVar[Defaults] = Defaults()  # every relay has its own
+    # Every relay has its own rate; what comes at once finds a connection within two others' time.
+    limits: ClassVar[Defaults] = Defaults(at_once=2 * MAIL_CONNECTIONS)
     secret_fields: ClassVar[frozenset[str]] = secrets_of(_FIELDS)
 
     host: str

@@ -23,7 +23,7 @@ import aiohttp
 import httpx
 
 from domain.errors import DeliveryError, Misconfigured, Unavailable, Uncertain
-from providers.base import MailRequest, Request, Response
+from providers.base import MAIL_CONNECTIONS, MailRequest, Request, Response
 from providers.mail_session import MailSession
 
 LARGEST_RESPONSE = 1024 * 1024
@@ -57,8 +57,8 @@ class Transport:
         *,
         connect_timeout: float = 5.0,
         total_timeout: float = 8.0,
-        connections: int = 400,
-        mail_connections: int = 20,
+        connections: int = 200,
+        mail_connections: int = MAIL_CONNECTIONS,
         keep_alive: float = 0.5,
         largest_response: int = LARGEST_RESPONSE,
         tls: ssl.SSLContext | None = None,

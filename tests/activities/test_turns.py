@@ -148,3 +148,10 @@ async def test_who_waits_for_a_turn_leaves_the_probe_to_others(bench: Bench) -> 
     await let_the_probe_come(bench)
     assert (await deliver_another(bench)).reason is Reason.RECIPIENT_RATE_LIMITED
     assert await state_of_circuit(bench) == ("open", "misconfigured")
+
+
+async def test_a_provider_that_takes_fewer_at_once_has_fewer_places() -> None:
+    bulkheads = Bulkheads(total=100, share=0.4)
+    taken = [await bulkheads.enter_soon("mail", within=0.01, most=2) for _ in range(3)]
+    others = [await bulkheads.enter_soon("chat", within=0.01) for _ in range(41)]
+    assert (taken, others.count(True)) == ([True, True, False], 40)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from db.groups import LARGEST, Groups
@@ -27,6 +28,8 @@ class Store:
         self.under_way -= 1
         if "away" in items:
             raise ConnectionRefusedError
+        if "slow" in items:
+            raise asyncpg.QueryCanceledError
         if "bad" in items:
             raise ValueError("bad")
         return [item.upper() for item in items]
@@ -112,3 +115,49 @@ async def test_who_gives_up_takes_nothing_away_from_the_others() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting[0]
     assert await line.put(TENANT, "c") == "C"
+
+
+async def test_one_that_waits_for_a_lock_too_long_does_not_fail_the_others() -> None:
+    store = Store()
+    store.gate.set()
+    found = await asyncio.gather(*put(groups(store), "a", "slow", "b"), return_exceptions=True)
+    assert (found[0], type(found[1]), found[2]) == ("A", asyncpg.QueryCanceledError, "B")
+
+
+async def test_a_database_that_goes_away_among_them_is_asked_once_more_at_most() -> None:
+    store = Store()
+    store.gate.set()
+    found = await asyncio.gather(*put(groups(store), "a", "bad", "b", "c"), return_exceptions=True)
+    assert [found[0], *found[2:]] == ["A", "B", "C"]
+
+    async def leaves(tenant_id: UUID, items: Sequence[str]) -> list[str]:
+        return await store.write(tenant_id, items if len(items) > 1 or items == ["a"] else ["away"])
+
+    store.groups.clear()
+    gone: Groups[str, str] = Groups(leaves, name="words")
+    found = await asyncio.gather(*put(gone, "a", "bad", "b", "c"), return_exceptions=True)
+    assert [found[0], *map(type, found[1:])] == ["A", *[ConnectionRefusedError] * 3]
+    assert len(store.groups) == 3
+
+
+async def test_nobody_waits_longer_than_there_is_patience() -> None:
+    store = Store()
+    line: Groups[str, str] = Groups(store.write, name="words", patience=0.01)
+    found = await asyncio.gather(*put(line, "a", "b"), return_exceptions=True)
+    assert [type(one) for one in found] == [TimeoutError] * 2
+    late = put(line, "c")
+    await started(*late)
+    late[0].cancel()
+    store.gate.set()
+    assert await Groups(store.write, name="words").put(TENANT, "d") == "D"
+    await started(*late, *late)
+    assert ["c"] not in store.groups, "who gave up before is left out"
+
+
+async def test_what_is_heavy_fills_a_group_by_itself() -> None:
+    store = Store()
+    store.gate.set()
+    line: Groups[str, str] = Groups(store.write, name="words", weight=len)
+    heavy = "x" * (LARGEST + 1)
+    await asyncio.gather(*put(line, "a", heavy, "b", "c"))
+    assert store.groups == [["a"], [heavy], ["b", "c"]]
