@@ -14,6 +14,33 @@ import cel
 LONGEST = 1000
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(\w*)")
+_FUNCTIONS = frozenset(
+    {
+        "size",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bool",
+        "bytes",
+        "timestamp",
+        "duration",
+        "getFullYear",
+        "getMonth",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
+    }
+)
 _UNKNOWN = "Undefined variable or function"
 
 
@@ -31,6 +58,10 @@ def check(condition: str, known: Collection[str]) -> None:
         raise ConditionError(f"the condition has {len(condition):,} characters; {LONGEST:,} are possible")
     program = _compiled(condition)
     bare = _LITERAL.sub("''", condition)
+    if "//" in bare:
+        raise ConditionError("comments are not read in conditions; write them beside")
+    if foreign := sorted(name for name in program.functions() if name[0].isalpha() and name not in _FUNCTIONS):
+        raise ConditionError(f"there is no function {foreign[0]!r}; there are {', '.join(sorted(_FUNCTIONS))}")
     bound = {found.group(1) for found in _MACRO.finditer(bare)}
     if unknown := sorted(set(program.variables()) - set(known) - bound):
         raise ConditionError(f"nothing is called {unknown[0]!r} here; known are {', '.join(sorted(known))}")
@@ -48,6 +79,8 @@ def holds(condition: str, facts: Mapping[str, Any]) -> bool:
         found = _compiled(condition).execute(dict(facts))
     except KeyError as error:
         raise ConditionError(f"{error.args[0]!r} is not there; guard it with has(…)") from error
+    except LookupError as error:
+        raise ConditionError(f"{_in_short(error)}; guard it with size(…)") from error
     except (TypeError, ArithmeticError, ValueError, RuntimeError) as error:
         raise ConditionError(_in_short(error)) from error
     if not isinstance(found, bool):

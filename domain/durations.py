@@ -72,7 +72,7 @@ def parse(text: str, *, signed: bool = False) -> Span:
     if span is None:
         example = "-3d" if signed else "3d"
         raise ValueError(f"{text[:40]!r} is no length of time; write it like '45m', '1h30m', {example!r} or 'P1M'")
-    if abs(span.months * 31 + span.days + span.exact.days) > LONGEST_DAYS:
+    if abs(span.months * 61 // 2 + span.days + span.exact.days) > LONGEST_DAYS:
         raise ValueError(f"{text[:40]!r} is longer than ten years")
     return -span if sign == "-" else span
 

@@ -59,7 +59,7 @@ def simulate(
             return tuple(entries)
         if isinstance(following, Do):
             state = taken(program, state, outcome_of(following.step), now)
-        elif left and (following.until is None or left[0].at < following.until):
+        elif left and (following.until is None or left[0].at <= following.until):
             heard = left.popleft()
             now, state = max(now, heard.at), state.hear(heard)
             entries.append(Entry(at=now, kind="heard", detail={"kind": heard.kind, "name": heard.name}))

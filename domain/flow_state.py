@@ -42,6 +42,10 @@ class SeriesState:
     Attributes:
         place: The instruction that comes next.
         entered_at: When it came there.
+        entered_mark: How much was heard when it came there; what is heard later is behind it.
+        send_mark: How much was heard when the last message was about to be sent.
+        answered: Which of what was heard, by its number, has answered a question; it answers no other one.
+        digested: Up to where each digest has taken what was heard.
         zone: The recipient's IANA time zone.
         anchors: The dates that waits count from; moving one moves every wait that is still to come.
         facts: What conditions and texts see: `event`, `recipient`, `series`, `data`.
@@ -53,17 +57,20 @@ class SeriesState:
     entered_at: datetime
     zone: str = "UTC"
     place: int = 0
-    previous_send_at: datetime | None = None
+    entered_mark: int = 0
+    send_mark: int = 0
     anchors: Mapping[str, datetime] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     heard: tuple[Heard, ...] = ()
     outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rounds: Mapping[str, Rounds] = field(default_factory=dict)
+    answered: tuple[int, ...] = ()
+    digested: Mapping[str, int] = field(default_factory=dict)
     stopped: str | None = None
 
     def at(self, place: int, now: datetime) -> "SeriesState":
         """Returns the series at another instruction."""
-        return replace(self, place=place, entered_at=now)
+        return replace(self, place=place, entered_at=now, entered_mark=len(self.heard))
 
     def after(self, step_id: str, outcome: Mapping[str, Any]) -> "SeriesState":
         """Returns the series with what came of a step."""

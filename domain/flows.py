@@ -9,18 +9,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from domain.calendar import at_local, next_local, shift, zone_of
+from domain.calendar import shift, zone_of
 from domain.conditions import ConditionError
-from domain.durations import Span
+from domain.flow_moments import MissingAnchorError, due_at, latest, moment_of
 from domain.flow_program import Await, Fork, Goto, Instruction, Pause, Program, Round, Take
 from domain.flow_state import Heard, Rounds, SeriesState
-from domain.flow_steps import Awaited, Digest, FlowStep, For, Moment, NextLocal, Past, Repeat, Send, Since, Stop, Until
+from domain.flow_steps import (
+    Awaited,
+    Digest,
+    FlowStep,
+    Past,
+    Send,
+    Since,
+    Stop,
+    Throttle,
+)
 
 Holds = Callable[[str, Mapping[str, Any]], bool]
 """Tells whether a condition holds for the facts given."""
 
 MOST_SILENT = 1000
-"""Instructions between two things that take time; a flow that needs more goes in circles."""
+"""Instructions between two things that take time, if the flow has not more; who needs more goes in circles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,54 +89,83 @@ def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) ->
     Conditions see `facts`, `outcomes` and `heard`.
     """
     notes: list[Note] = []
-    for _ in range(MOST_SILENT):
-        found = _next(program, state, now, holds, notes)
+    judge = _Judge(holds, state)
+    most = max(MOST_SILENT, 4 * len(program.instructions))
+    for _ in range(most):
+        found = _next(program, state, now, judge, notes)
         if not isinstance(found, SeriesState):
-            return Decision(next=found, state=state, notes=tuple(notes))
+            return Decision(next=found, state=_about_to(found, state), notes=tuple(notes))
         state = found
-    circles = Stuck(step_id=program.step_at(state.place), reason="in_circles", detail=f"{MOST_SILENT} without a pause")
+    circles = Stuck(step_id=program.step_at(state.place), reason="in_circles", detail=f"{most} without a pause")
     return Decision(next=circles, state=state, notes=tuple(notes))
 
 
+class _Judge:
+    """Judges conditions within one decision, during which nothing new is heard."""
+
+    def __init__(self, holds: Holds, state: SeriesState) -> None:
+        self._holds = holds
+        self._heard = [{"kind": one.kind, "name": one.name, "data": dict(one.data)} for one in state.heard]
+        self._ends: tuple[Mapping[str, Any], bool] | None = None
+
+    def holds(self, condition: str, state: SeriesState) -> bool:
+        """Tells whether a condition holds."""
+        return self._holds(condition, {**state.facts, "outcomes": dict(state.outcomes), "heard": self._heard})
+
+    def ends(self, condition: str, state: SeriesState) -> bool:
+        """Tells whether the condition that ends the series holds; asked again only where an outcome came since."""
+        if self._ends is None or self._ends[0] is not state.outcomes:
+            self._ends = state.outcomes, self.holds(condition, state)
+        return self._ends[1]
+
+
+def _about_to(found: Do | Wait | Done | Stuck, state: SeriesState) -> SeriesState:
+    """Returns the state with the mark of a message that is about to be sent: what is heard from now on answers it."""
+    if isinstance(found, Do) and isinstance(found.step, Send):
+        return replace(state, send_mark=len(state.heard))
+    return state
+
+
 def _next(
-    program: Program, state: SeriesState, now: datetime, holds: Holds, notes: list[Note]
+    program: Program, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done | Stuck:
     step_id = program.step_at(state.place)
     try:
-        if (ended := _ended(program, state, holds)) is not None:
+        if (ended := _ended(program, state, judge)) is not None:
             return ended
-        return _one(program.instructions[state.place], state, now, holds, notes)
+        return _one(program.instructions[state.place], state, now, judge, notes)
     except ConditionError as error:
         return Stuck(step_id=step_id, reason="condition_failed", detail=str(error))
     except MissingAnchorError as error:
         return Stuck(step_id=step_id, reason="anchor_missing", detail=str(error))
+    except (ValueError, OverflowError) as error:  # beyond the years that there are, or in a zone that there is not
+        return Stuck(step_id=step_id, reason="no_such_instant", detail=str(error))
 
 
 def taken(program: Program, state: SeriesState, outcome: Mapping[str, Any], now: datetime) -> SeriesState:
-    """Returns the series after the step that `decide` asked for; `{"stop": …}` in the outcome ends it."""
+    """Returns the series after the step that `decide` asked for; a throttle that says `{"stop": …}` ends it."""
     match program.instructions[state.place]:
         case Take(step=step):
             following = state.after(step.id, outcome).at(state.place + 1, now)
         case _:
             raise LookupError(f"no step is to be taken at {state.place!r}")
-    if isinstance(step, Send):
-        following = replace(following, previous_send_at=now)
-    return replace(following, stopped=str(outcome["stop"])) if outcome.get("stop") else following
+    ends = isinstance(step, Throttle) and outcome.get("stop")
+    return replace(following, stopped=str(outcome["stop"])) if ends else following
 
 
-def _ended(program: Program, state: SeriesState, holds: Holds) -> Done | None:
+def _ended(program: Program, state: SeriesState, judge: _Judge) -> Done | None:
     if state.stopped is not None:
         return Done(reason="stopped", detail=state.stopped)
     for awaited in program.flow.stop_when:
-        if (heard := _first(state.heard, (awaited,), state.started_at)) is not None:
+        if (heard := next((one for one in state.heard if one.fits(awaited)), None)) is not None:
             return Done(reason="stopped_by", detail=heard.name or heard.kind)
-    if program.flow.stop_if is not None and holds(program.flow.stop_if, seen(state)):
+    if program.flow.stop_if is not None and judge.ends(program.flow.stop_if, state):
         return Done(reason="stop_condition", detail=program.flow.stop_if)
     return Done(reason="completed") if state.place >= len(program.instructions) else None
 
 
 def _one(
-    instruction: Instruction, state: SeriesState, now: datetime, holds: Holds, notes: list[Note]
+    instruction: Instruction, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done:
     """Returns the state after an instruction that takes no time, or what there is to do, to wait for, or its end."""
     match instruction:
@@ -138,9 +176,9 @@ def _one(
         case Await():
             return _await(instruction, state, now, notes)
         case Fork():
-            return _fork(instruction, state, now, holds, notes)
+            return _fork(instruction, state, now, judge, notes)
         case Round():
-            return _round(instruction, state, now, holds, notes)
+            return _round(instruction, state, now, judge, notes)
         case Goto():
             return state.at(instruction.to, now)
         case _:
@@ -155,19 +193,19 @@ def _take(step: FlowStep, state: SeriesState, now: datetime) -> SeriesState | Do
 
 def _digest(step: Digest, state: SeriesState, now: datetime) -> SeriesState | Wait:
     awaited = tuple(Awaited(kind="event", name=name) for name in step.events)
-    since = max([state.entered_at, *_digested(state, step)])
-    events = [one for one in state.heard if one.at >= since and any(one.fits(wanted) for wanted in awaited)]
+    begin = state.digested.get(step.id, 0)
+    places = [place for place in range(begin, len(state.heard)) if _fits(state.heard[place], awaited)][: step.most]
     until = shift(state.entered_at, step.window, zone_of(state.zone))
-    if now < until and len(events) < step.most:
+    if now < until and len(places) < step.most:
         return Wait(step_id=step.id, until=until, awaited=awaited)
-    collected = {"count": len(events), "events": [dict(one.data) for one in events[: step.most]], "at": now}
-    return state.after(step.id, collected).at(state.place + 1, now)
+    end = places[-1] + 1 if len(places) == step.most else len(state.heard)
+    collected = {"count": len(places), "events": [dict(state.heard[place].data) for place in places]}
+    following = replace(state, digested={**state.digested, step.id: end})
+    return following.after(step.id, collected).at(state.place + 1, now)
 
 
-def _digested(state: SeriesState, step: Digest) -> list[datetime]:
-    """Returns until when events went into the step's former digest."""
-    former = state.outcomes.get(step.id)
-    return [former["at"]] if former else []
+def _fits(heard: Heard, awaited: Sequence[Awaited]) -> bool:
+    return any(heard.fits(wanted) for wanted in awaited)
 
 
 def _pause(instruction: Pause, state: SeriesState, now: datetime, notes: list[Note]) -> SeriesState | Wait:
@@ -181,47 +219,16 @@ def _pause(instruction: Pause, state: SeriesState, now: datetime, notes: list[No
     return state.at(state.place + 1, now)
 
 
-class MissingAnchorError(LookupError):
-    """A series has no date of the name that a wait counts from."""
-
-
-def _anchor(moment: Until, state: SeriesState) -> datetime:
-    found = state.anchors.get(moment.anchor or "")
-    if found is None:
-        raise MissingAnchorError(f"the series has no date {moment.anchor!r}; give it one")
-    return found
-
-
-def moment_of(moment: Moment, state: SeriesState) -> datetime:
-    """Returns the instant that a moment means for a series as it stands.
-
-    Raises:
-        MissingAnchorError: The series lacks the date that it counts from.
-    """
-    zone = zone_of(state.zone)
-    match moment:
-        case For():
-            return shift(state.entered_at, moment.span, zone)
-        case NextLocal():
-            return next_local(state.entered_at, moment.at, zone, moment.weekdays)
-        case Until():
-            moved = shift(moment.instant or _anchor(moment, state), moment.offset, zone)
-            return moved if moment.at is None else at_local(moved.astimezone(zone).date(), moment.at, zone)
-        case _:
-            assert_never(moment)
-
-
 def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[Note]) -> SeriesState | Wait:
     step = instruction.step
-    since = {
-        Since.SERIES_START: state.started_at,
-        Since.PREVIOUS_SEND: state.previous_send_at or state.started_at,
-        Since.NOW: state.entered_at,
-    }[step.since]
-    if (heard := _first(state.heard, step.awaited, since)) is not None:
-        told = {"heard": heard.kind, "name": heard.name, "at": heard.at, "data": dict(heard.data)}
-        notes.append(Note(step_id=step.id, kind="heard", detail={"heard": heard.kind, "name": heard.name}))
-        return state.after(step.id, told).at(state.place + 1, now)
+    since = {Since.SERIES_START: 0, Since.PREVIOUS_SEND: state.send_mark, Since.NOW: state.entered_mark}[step.since]
+    for place in range(since, len(state.heard)):
+        heard = state.heard[place]
+        if place not in state.answered and _fits(heard, step.awaited):
+            told = {"heard": heard.kind, "name": heard.name, "at": heard.at, "data": dict(heard.data)}
+            notes.append(Note(step_id=step.id, kind="heard", detail={"heard": heard.kind, "name": heard.name}))
+            following = replace(state, answered=(*state.answered, place))
+            return following.after(step.id, told).at(state.place + 1, now)
     until = None if step.timeout is None else shift(state.entered_at, step.timeout, zone_of(state.zone))
     if until is None or now < until:
         return Wait(step_id=step.id, until=until, awaited=step.awaited)
@@ -229,15 +236,9 @@ def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[No
     return state.after(step.id, {"heard": "timeout"}).at(instruction.timeout_to, now)
 
 
-def _first(heard: Sequence[Heard], awaited: Sequence[Awaited], since: datetime) -> Heard | None:
-    fitting = [one for one in heard if one.at >= since and any(one.fits(wanted) for wanted in awaited)]
-    return min(fitting, key=lambda one: one.at, default=None)
-
-
-def _fork(instruction: Fork, state: SeriesState, now: datetime, holds: Holds, notes: list[Note]) -> SeriesState:
-    facts = seen(state)
+def _fork(instruction: Fork, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]) -> SeriesState:
     for number, (when, place) in enumerate(instruction.cases):
-        if holds(when, facts):
+        if judge.holds(when, state):
             notes.append(Note(step_id=instruction.step.id, kind="branch", detail={"case": number, "when": when}))
             return state.at(place, now)
     notes.append(Note(step_id=instruction.step.id, kind="branch", detail={"case": None}))
@@ -245,45 +246,19 @@ def _fork(instruction: Fork, state: SeriesState, now: datetime, holds: Holds, no
 
 
 def _round(
-    instruction: Round, state: SeriesState, now: datetime, holds: Holds, notes: list[Note]
+    instruction: Round, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
 ) -> SeriesState | Wait:
     step = instruction.step
     rounds = state.rounds.get(step.id) or Rounds(first_at=now, count=0, number=0)
-    if rounds.count >= step.most or (step.until is not None and holds(step.until, seen(state))):
+    if rounds.count >= step.most or (step.until is not None and judge.holds(step.until, state)):
         left = {name: other for name, other in state.rounds.items() if name != step.id}
         return replace(state, rounds=left).at(instruction.end, now)
-    due = _due(step, rounds.first_at, rounds.number, state.zone)
+    due = due_at(step, rounds.first_at, rounds.number, state.zone)
     if now < due:
         return Wait(step_id=step.id, until=due)
-    number = _latest(step, rounds, state.zone, now)
+    number = latest(step, rounds, state.zone, now)
     if number > rounds.number:
         notes.append(Note(step_id=step.id, kind="missed", detail={"rounds": number - rounds.number}))
     notes.append(Note(step_id=step.id, kind="round", detail={"round": rounds.count + 1}))
     begun = Rounds(first_at=rounds.first_at, count=rounds.count + 1, number=number + 1)
     return replace(state, rounds={**state.rounds, step.id: begun}).at(state.place + 1, now)
-
-
-def _latest(step: Repeat, rounds: Rounds, zone: str, now: datetime) -> int:
-    """Returns the last round that is due: a standstill is not made up for, of what was missed one round is taken."""
-    number = rounds.number
-    if step.every.is_exact and step.at is None:
-        return max(number, (now - rounds.first_at) // step.every.exact)
-    while _due(step, rounds.first_at, number + 1, zone) <= now:
-        number += 1
-    return number
-
-
-def _due(step: Repeat, first_at: datetime, number: int, zone: str) -> datetime:
-    """Returns when a round begins, counting from 0: always from the first, so that nothing drifts."""
-    if number == 0:
-        return first_at
-    every = step.every
-    span = Span(months=every.months * number, days=every.days * number, exact=every.exact * number)
-    moved = shift(first_at, span, zone_of(zone))
-    return moved if step.at is None else at_local(moved.astimezone(zone_of(zone)).date(), step.at, zone_of(zone))
-
-
-def seen(state: SeriesState) -> dict[str, Any]:
-    """Returns what the conditions of a series see."""
-    heard = [{"kind": one.kind, "name": one.name, "data": dict(one.data)} for one in state.heard]
-    return {**state.facts, "outcomes": dict(state.outcomes), "heard": heard}

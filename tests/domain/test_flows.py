@@ -1,6 +1,7 @@
 """What a series does next, as transcripts: each flow is played on a clock that jumps."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,18 +9,23 @@ import pytest
 from domain.conditions import ConditionError
 from domain.durations import parse
 from domain.flow_preview import simulate
-from domain.flow_program import compiled
-from domain.flow_state import Heard
+from domain.flow_program import Goto, Program, compiled
+from domain.flow_state import Heard, SeriesState
 from domain.flow_steps import (
     Branch,
+    Call,
     Case,
     Digest,
+    Repeat,
     Since,
     Stop,
     Throttle,
+    Until,
+    Wait,
     WaitFor,
 )
-from domain.flows import Do, Stuck, decide
+from domain.flows import Do, Done, Stuck, decide, taken
+from domain.flows import Wait as Pending
 from tests.domain.flow_play import REPLY, START, TAP, at, flow, holds, played, reply, send, state, wait
 
 REMINDERS = flow(send("first"), wait("a day", "1d"), send("second"), wait("two days", "2d"), send("third"))
@@ -166,7 +172,79 @@ def test_a_condition_that_cannot_be_judged_keeps_it_from_going_on() -> None:
 
 
 def test_steps_that_go_in_circles_are_noticed() -> None:
-    empty = [Branch(id=f"b{number}", cases=()) for number in range(1200)]
-    decision = decide(compiled(flow(*empty)), state(), START, holds)
+    circle = Program(flow=flow(), instructions=(Goto(to=1), Goto(to=0)))
+    decision = decide(circle, state(), START, holds)
     assert isinstance(decision.next, Stuck)
     assert decision.next.reason == "in_circles"
+
+
+def test_many_steps_that_take_no_time_are_no_circle() -> None:
+    empty = [Branch(id=f"b{number}", cases=()) for number in range(1200)]
+    assert played(flow(*empty)) == [("0:00:00", "completed")]
+
+
+QUESTIONS = flow(
+    send("one"), WaitFor(id="first", awaited=(REPLY,)), send("two"), WaitFor(id="second", awaited=(REPLY,)), send("bye")
+)
+
+
+def test_a_reply_answers_one_question() -> None:
+    assert [what for _, what in played(QUESTIONS, reply("1h"))] == ["one", "two"]
+    assert [what for _, what in played(QUESTIONS, reply("1h"), reply("1h"))] == ["one", "two", "bye", "completed"]
+
+
+def test_a_reply_that_comes_while_a_message_is_being_sent_answers_it() -> None:
+    program = compiled(QUESTIONS)
+    sending = decide(program, state(), START, holds)
+    following = decide(program, taken(program, sending.state.hear(reply("0s")), {}, START), START, holds)
+    assert following.next == Do(step=send("two"))
+
+
+def test_questions_about_different_things_may_be_answered_in_any_order() -> None:
+    since_start = {"since": Since.SERIES_START}
+    steps = (
+        WaitFor(id="a reply", awaited=(REPLY,), **since_start),  # type: ignore[arg-type] # the one field that it is
+        WaitFor(id="a tap", awaited=(TAP,), **since_start),  # type: ignore[arg-type] # the one field that it is
+    )
+    told = played(flow(*steps), Heard(kind="tap", at=at("1h"), name="accept"), reply("2h"))
+    assert told == [("2:00:00", "completed")]
+
+
+@pytest.mark.parametrize("day", [datetime(9999, 12, 31, 23, tzinfo=UTC), datetime(1, 1, 1, 0, tzinfo=UTC)])
+def test_a_date_beyond_all_years_keeps_it_from_going_on(day: datetime) -> None:
+    span = parse("2d") if day.year > 2000 else parse("-2d", signed=True)
+    far = Wait(id="far", moment=Until(anchor="due_at", offset=span))
+    decision = decide(compiled(flow(far)), state(anchors={"due_at": day}), START, holds)
+    assert isinstance(decision.next, Stuck)
+    assert decision.next.reason == "no_such_instant"
+
+
+def test_what_a_service_answers_does_not_end_it() -> None:
+    program = compiled(flow(Call(id="ask", url="https://example.com"), send("m")))
+    told = simulate(program, state(), holds, outcome_of=lambda _: {"stop": "says the service"})
+    assert [entry.kind for entry in told] == ["do", "do", "done"]
+
+
+def test_a_digest_takes_what_came_since_the_one_before() -> None:
+    digest = Digest(id="orders", events=("order.*",), window=parse("1h"), most=2)
+    program = compiled(flow(Repeat(id="daily", steps=(digest, send("summary")), every=parse("1d"), most=2)))
+    script = [event(after, number) for number, after in enumerate(["10m", "20m", "30m", "5h"])]
+    digests: list[list[int]] = []
+
+    def noted(current: SeriesState) -> None:
+        events = current.outcomes["orders"]["events"]
+        digests.append([one["n"] for one in events])
+
+    current, now = state(), START
+    while not isinstance((decision := decide(program, current, now, holds)).next, Done):
+        current, following = decision.state, decision.next
+        if isinstance(following, Do):
+            noted(current)
+            current = taken(program, current, {}, now)
+        else:
+            assert isinstance(following, Pending)
+            assert following.until is not None
+            heard = [one for one in script if now < one.at <= following.until][:1]
+            now = heard[0].at if heard else following.until
+            current = current.hear(heard[0]) if heard else current
+    assert digests == [[0, 1], [2, 3]]

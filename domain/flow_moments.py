@@ -1,0 +1,59 @@
+"""When the waits and rounds of a series are due: computed from what they count from, each time they are asked for."""
+
+from datetime import datetime
+from typing import assert_never
+
+from domain.calendar import at_local, next_local, shift, zone_of
+from domain.durations import Span
+from domain.flow_state import Rounds, SeriesState
+from domain.flow_steps import For, Moment, NextLocal, Repeat, Until
+
+
+class MissingAnchorError(LookupError):
+    """A series has no date of the name that a wait counts from."""
+
+
+def _anchor(moment: Until, state: SeriesState) -> datetime:
+    found = state.anchors.get(moment.anchor or "")
+    if found is None:
+        raise MissingAnchorError(f"the series has no date {moment.anchor!r}; give it one")
+    return found
+
+
+def moment_of(moment: Moment, state: SeriesState) -> datetime:
+    """Returns the instant that a moment means for a series as it stands.
+
+    Raises:
+        MissingAnchorError: The series lacks the date that it counts from.
+    """
+    zone = zone_of(state.zone)
+    match moment:
+        case For():
+            return shift(state.entered_at, moment.span, zone)
+        case NextLocal():
+            return next_local(state.entered_at, moment.at, zone, moment.weekdays)
+        case Until():
+            moved = shift(moment.instant or _anchor(moment, state), moment.offset, zone)
+            return moved if moment.at is None else at_local(moved.astimezone(zone).date(), moment.at, zone)
+        case _:
+            assert_never(moment)
+
+
+def latest(step: Repeat, rounds: Rounds, zone: str, now: datetime) -> int:
+    """Returns the last round that is due: a standstill is not made up for, of what was missed one round is taken."""
+    number = rounds.number
+    if step.every.is_exact and step.at is None:
+        return max(number, (now - rounds.first_at) // step.every.exact)
+    while due_at(step, rounds.first_at, number + 1, zone) <= now:
+        number += 1
+    return number
+
+
+def due_at(step: Repeat, first_at: datetime, number: int, zone: str) -> datetime:
+    """Returns when a round begins, counting from 0: always from the first, so that nothing drifts."""
+    if number == 0:
+        return first_at
+    every = step.every
+    span = Span(months=every.months * number, days=every.days * number, exact=every.exact * number)
+    moved = shift(first_at, span, zone_of(zone))
+    return moved if step.at is None else at_local(moved.astimezone(zone_of(zone)).date(), step.at, zone_of(zone))
