@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from api.flow_models import FlowFile
 from api.flow_reading import flow_of
+from api.json_body import parse
+from api.problems import Problem
 from domain.faults import Fault, escape_pointer
 from domain.flow_steps import Flow
 
@@ -26,7 +28,6 @@ _WORDS = {
     "model_attributes_type": "this must be a mapping of names to values",
 }
 _TAG = "tag:yaml.org,2002:"
-_TAGS = frozenset({"null", "bool", "int", "float", "str", "seq", "map"})
 _PLAIN = (
     ("null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""]),
     ("bool", re.compile(r"^(?:true|false)$"), ["t", "f"]),
@@ -53,10 +54,9 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call] # the library is not typed
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise yaml.MarkedYAMLError(problem="anchors are not read; write it out", problem_mark=event.start_mark)
-        node: yaml.Node | None = super().compose_node(parent, index)
-        if node is not None and node.tag.removeprefix(_TAG) not in _TAGS:
-            raise yaml.MarkedYAMLError(problem="tags are not read; leave it out", problem_mark=node.start_mark)
-        return node
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem="tags are not read; leave it out", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the library's own way
 
@@ -68,21 +68,42 @@ for _name, _pattern, _first in _PLAIN:
 def read(text: str) -> tuple[Flow | None, tuple[Misprint, ...]]:
     """Returns the flow that a file defines, or None and everything that is wrong with it, in the order of its lines."""
     if len(text.encode("utf-8", "replace")) > LARGEST:
-        return None, (Misprint(line=1, column=1, pointer="", message="the file is larger than 256 KiB"),)
+        return None, (_at(1, 1, "the file is larger than 256 KiB"),)
     places: dict[str, tuple[int, int]] = {}
     wrong: list[Misprint] = []
     try:
         node = yaml.compose(text, Loader=_Loader)
         value = _value(node, "", places, wrong, DEEPEST)
-    except yaml.MarkedYAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        # What YAML does not read may be JSON, which takes tabs and halves of characters; its lines are not known then.
+        places, value, found = {}, _json(text), _unreadable(error, text)
+        wrong = [] if value is not None else [found]
+    return (None, tuple(wrong)) if wrong else _understood(value, places)
+
+
+def _unreadable(error: Exception, text: str) -> Misprint:
+    """Returns what the reader of YAML found, at its place."""
+    if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return None, (Misprint(line=line, column=column, pointer="", message=error.problem or "this is no YAML"),)
-    except (yaml.YAMLError, RecursionError) as error:
-        return None, (Misprint(line=1, column=1, pointer="", message=str(error).partition("\n")[0] or "no YAML"),)
-    if wrong:
-        return None, tuple(wrong)
-    return _understood(value, places)
+        return _at(line, column, error.problem or "this is no YAML")
+    if isinstance(error, yaml.reader.ReaderError):
+        return _at(text.count("\n", 0, error.position) + 1, 1, f"no text has such a character: {error.reason}")
+    return _at(1, 1, str(error).partition("\n")[0] or "this is no YAML")
+
+
+def _at(line: int, column: int, message: str) -> Misprint:
+    return Misprint(line=line, column=column, pointer="", message=message)
+
+
+def _json(text: str) -> Any:
+    """Returns the value of JSON that YAML does not read (tabs, halves of characters), or None where it is none."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        return parse(text.encode("utf-8", "replace"))
+    except Problem:
+        return None
 
 
 def _understood(value: Any, places: dict[str, tuple[int, int]]) -> tuple[Flow | None, tuple[Misprint, ...]]:

@@ -1,16 +1,21 @@
 """Wire models of flows: what a definition file says, step by step; its JSON Schema is for editors."""
 
-from datetime import time
+import re
+from datetime import datetime, time
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from api.models import Body, Flag, Moment, Slug, Whole
+from api.models import Body, Flag, Slug, Whole
 from api.notification_models import Channels, FallbackRule, TemplateName
 from domain import durations
 from domain.recipients import Channel
 
 MOST_STEPS = 100
+"""Steps of one list; a flow has at most five times as many in all."""
+_ANCHOR = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_FIRST_YEAR, _LAST_YEAR = 1971, 2200
+_NO_MOMENT = "this is no moment; write one like 2026-06-01T09:00+05:30, to 2199, or the name of a date like due_at"
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _EVENT = r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*(\.\*|\*)?"
 
@@ -26,12 +31,26 @@ def _offset(text: str) -> str:
     return text
 
 
+def _when(text: str) -> str:
+    if _ANCHOR.fullmatch(text):
+        return text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(_NO_MOMENT) from error
+    if found.tzinfo is None or not _FIRST_YEAR <= found.year < _LAST_YEAR:
+        raise ValueError(_NO_MOMENT)
+    return text
+
+
 Length = Annotated[str, StringConstraints(max_length=60), AfterValidator(_length)]
 Offset = Annotated[str, StringConstraints(max_length=60), AfterValidator(_offset)]
 Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 StepId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=64)]
 Anchor = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+When = Annotated[str, StringConstraints(max_length=64), AfterValidator(_when)]
+"""An instant with its offset, or the name of a date that the series carries."""
 EventPattern = Annotated[str, StringConstraints(pattern=rf"^{_EVENT}$|^\*$", max_length=200)]
 Hearing = Annotated[
     str,
@@ -46,6 +65,12 @@ def _listed(value: Any) -> Any:
 
 
 _ONE_OR_MANY = BeforeValidator(_listed, json_schema_input_type=str | list[str])
+
+
+def _true(value: Any) -> Any:
+    if value is not True:
+        raise ValueError("write `true`, or why it stops")
+    return value
 
 
 class _Step(Body):
@@ -67,7 +92,7 @@ class SendStep(_Step):
 class UntilMoment(Body):
     """An instant, or one of the series' dates with an offset."""
 
-    until: Moment | Anchor
+    until: When
     offset: Offset | None = None
     at: Clock | None = Field(default=None, description="Time of day in the recipient's zone.")
 
@@ -141,6 +166,8 @@ class RepeatStep(_Step):
         span = durations.parse(self.every)
         if span.is_exact and span.exact.total_seconds() < 60:  # noqa: PLR2004 - a minute
             raise ValueError("`every` is at least one minute")
+        if self.at is not None and (span.is_exact or span.exact):
+            raise ValueError("`at` needs an `every` of whole days, weeks or months")
         return self
 
 
@@ -175,7 +202,7 @@ class UpdateStep(_Step):
 class StopStep(_Step):
     """Ends the series."""
 
-    stop: Annotated[str, StringConstraints(max_length=200)] | Literal[True]
+    stop: Annotated[str, StringConstraints(max_length=200)] | Annotated[Literal[True], BeforeValidator(_true)]
 
 
 _STEPS: tuple[type[Body], ...] = (

@@ -1,8 +1,8 @@
 """From the model of a flow file to the flow that series are decided by, with everything that is wrong with it."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from api import flow_models as wire
@@ -18,8 +18,11 @@ KNOWN = frozenset({"event", "recipient", "series", "data", "outcomes", "heard"})
 
 def flow_of(file: wire.FlowFile) -> tuple[flow.Flow, tuple[Fault, ...]]:
     """Returns the flow that a file defines, and what is wrong with it beyond its shape."""
-    reading = _Reading()
+    reading = _Reading(file)
     steps = reading.steps(file.steps, "/steps")
+    if reading.count > 5 * wire.MOST_STEPS:
+        message = f"the flow has {reading.count} steps; {5 * wire.MOST_STEPS} are possible"
+        reading.faults.append(Fault(pointer="/steps", message=message))
     for name in ("match", "key", "stop_if"):
         reading.judge(getattr(file, name), f"/{name}")
     found = flow.Flow(
@@ -37,8 +40,10 @@ def flow_of(file: wire.FlowFile) -> tuple[flow.Flow, tuple[Fault, ...]]:
 class _Reading:
     """Turns steps over, gives names to those that have none, and notes what is wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: wire.FlowFile) -> None:
         self.faults: list[Fault] = []
+        self.count = 0
+        self._given = set(_ids(file.model_dump()))
         self._seen: set[str] = set()
         self._made: Counter[str] = Counter()
 
@@ -60,16 +65,18 @@ class _Reading:
         return _MAKERS[type(step)](self, step, name, pointer)
 
     def _name(self, step: Any, pointer: str) -> str:
-        verb = wire.verb_of(step) or "step"
-        if step.id is None:
-            self._made[verb] += 1
-            name = f"{verb}_{self._made[verb]}"
-        else:
-            name = step.id
+        self.count += 1
+        name = step.id or self._made_for(wire.verb_of(step) or "step")
         if name in self._seen:
             self.faults.append(Fault(pointer=f"{pointer}/id", message=f"another step is called {name!r} already"))
         self._seen.add(name)
         return name
+
+    def _made_for(self, verb: str) -> str:
+        while True:
+            self._made[verb] += 1
+            if (name := f"{verb}_{self._made[verb]}") not in self._given:
+                return name
 
     def send(self, step: wire.SendStep, name: str, pointer: str) -> flow.Send:
         """Returns a step that sends."""
@@ -161,6 +168,18 @@ _MAKERS: dict[type, Callable[[_Reading, Any, str, str], flow.FlowStep]] = {
 }
 
 
+def _ids(value: Any) -> Iterator[str]:
+    """Yields every name that somebody gave to a step."""
+    if isinstance(value, dict):
+        if isinstance(value.get("id"), str):
+            yield value["id"]
+        for inner in value.values():
+            yield from _ids(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _ids(inner)
+
+
 def _moment(said: str | wire.UntilMoment | wire.NextMoment) -> flow.Moment:
     match said:
         case str():
@@ -168,10 +187,10 @@ def _moment(said: str | wire.UntilMoment | wire.NextMoment) -> flow.Moment:
         case wire.NextMoment():
             return flow.NextLocal(at=wire.clock(said.next), weekdays=frozenset(map(wire.DAYS.index, said.weekdays)))
         case _:
-            is_instant = isinstance(said.until, datetime)
+            is_instant = said.until[0].isdigit()
             return flow.Until(
-                instant=said.until if isinstance(said.until, datetime) else None,
-                anchor=None if is_instant else str(said.until),
+                instant=datetime.fromisoformat(said.until).astimezone(UTC) if is_instant else None,
+                anchor=None if is_instant else said.until,
                 offset=durations.parse(said.offset, signed=True) if said.offset else durations.Span(),
                 at=wire.clock(said.at) if said.at else None,
             )

@@ -3,7 +3,6 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +20,8 @@ flow = typer.Typer(help="Flow files: check them, and see what a series would do.
 
 Files = Annotated[list[Path], typer.Argument(help="Flow files in YAML or JSON; `-` reads from standard input.")]
 File = Annotated[Path, typer.Argument(help="A flow file in YAML or JSON; `-` reads from standard input.")]
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_KINDS = ("reply", "tap", "delivered", "read", "event")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -74,11 +75,10 @@ def plan(
             started_at=began, entered_at=began, zone=zone, anchors=_anchors(anchor or []), facts=_facts(data)
         )
         entries = simulate(compiled(definition), state, holds, [_heard(one, began, zone) for one in hear or []])
-    except ValueError as error:
+        lines = [_line(entry, clock, as_json=as_json) for entry in entries]
+    except (ValueError, OverflowError) as error:
         raise StackError(str(error)) from error
-    for entry in entries:
-        shown = {"at": entry.at.astimezone(clock).isoformat(), "kind": entry.kind, "step": entry.step_id}
-        typer.echo(json.dumps({**shown, **_plain(entry)}) if as_json else _line(shown, entry, clock))
+    typer.echo("\n".join(lines))
 
 
 def _text(file: Path) -> str:
@@ -104,6 +104,8 @@ def _instant(text: str) -> datetime:
         raise StackError(f"{text!r} is no instant; write it like 2026-06-01T09:00+05:30") from error
     if found.tzinfo is None:
         raise StackError(f"{text!r} lacks its offset; write it like 2026-06-01T09:00+05:30")
+    if not _FIRST_YEAR <= found.year < _LAST_YEAR:
+        raise StackError(f"{text!r} is before {_FIRST_YEAR} or after {_LAST_YEAR - 1}")
     return found.astimezone(UTC)
 
 
@@ -115,7 +117,7 @@ def _anchors(pairs: list[str]) -> dict[str, datetime]:
 def _facts(data: str) -> dict[str, Any]:
     try:
         found = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StackError(f"--data is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise StackError("--data is no JSON object; write it like '{\"amount\": 5}'")
@@ -129,21 +131,18 @@ def _heard(text: str, began: datetime, zone: str) -> "Heard":
 
     what, _, after = text.rpartition("@")
     kind, _, name = what.partition(":")
+    if kind not in _KINDS:
+        raise StackError(f"{text!r} is nothing to hear; write it like reply@2h, tap:accept@1d, event:invoice.paid@3d")
     return Heard(kind=kind, name=name or None, at=shift(began, parse(after), zone_of(zone)))
 
 
-def _plain(entry: "Entry") -> dict[str, Any]:
-    return {"detail": {name: _shown(value) for name, value in (entry.detail or {}).items()}}
-
-
-def _shown(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _line(shown: Mapping[str, Any], entry: "Entry", clock: tzinfo) -> str:
-    told = {
-        name: value.astimezone(clock) if isinstance(value, datetime) else value
+def _line(entry: "Entry", clock: tzinfo, *, as_json: bool) -> str:
+    at = entry.at.astimezone(clock).isoformat()
+    detail = {
+        name: value.astimezone(clock).isoformat() if isinstance(value, datetime) else value
         for name, value in (entry.detail or {}).items()
     }
-    detail = ", ".join(f"{name} {_shown(value)}" for name, value in told.items() if value is not None)
-    return f"{shown['at']}  {entry.kind:<8} {' '.join(filter(None, (entry.step_id, detail)))}"
+    if as_json:
+        return json.dumps({"at": at, "kind": entry.kind, "step": entry.step_id, "detail": detail})
+    told = ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None)
+    return f"{at}  {entry.kind:<8} {' '.join(filter(None, (entry.step_id, told)))}"

@@ -109,6 +109,11 @@ def test_json_is_read_as_well() -> None:
         ("timeout: P1M\n", "\n", "f:18:5: /steps/5/timeout: `on_timeout` needs a `timeout`"),
         ("send: again\n  - b", "send: again\n    id: first\n  - b", "another step is called 'first' already"),
         ("at: 09:00 }", "at: 9:00 }", "f:14:41: /steps/2/wait/at: "),
+        ("every: 1d\n    at", "every: 12h\n    at", "`at` needs an `every` of whole days"),
+        ("2026-06-01T09:00:00+05:30", "20260601", "f:17:13: /steps/4/wait/until: input should be a valid string"),
+        ("2026-06-01T09:00:00+05:30", "9999-12-31T23:59:00-05:30", "f:17:13: /steps/4/wait/until: this is no moment"),
+        ("2026-06-01T09:00:00+05:30", "2026-13-01T09:00:00+05:30", "f:17:13: /steps/4/wait/until: this is no moment"),
+        ("stop: true", "stop: 1", "/steps/6/otherwise/0/stop: "),
         ("title:", "name:", "f:3:1: /name: 'name' stands twice here"),
         ("tap:accept", "taps:accept", "f:18:"),
         ("on: [invoice", "on: [ invoice.*.x, invoice", "f:4:"),
@@ -132,8 +137,23 @@ def test_what_is_wrong_is_told_with_its_line(old: str, new: str, expected: str) 
         ("[" * (DEEPEST + 10) + "]" * (DEEPEST + 10), "nested too deeply"),
         ("name: a\nsteps: []\n---\nname: b", "f:3:1: the file: "),
         ("? [a, b]\n: c", "f:1:3: "),
+        ("name: !!int abc", "f:1:7: the file: tags are not read"),
+        ('stop: "\\UFFFFFFFF"', "f:1:1: the file: "),
+        ("name: a\nsteps:\n - send: \x01", "f:3:1: the file: no text has such a character"),
     ],
-    ids=["nothing", "no YAML", "anchors", "tags", "too large", "too deep", "two documents", "a list as a key"],
+    ids=[
+        "nothing",
+        "no YAML",
+        "anchors",
+        "tags",
+        "too large",
+        "too deep",
+        "two documents",
+        "a list as a key",
+        "a number by force",
+        "a character that there is not",
+        "a control character",
+    ],
 )
 def test_what_is_no_flow_at_all_is_said_to_be_none(text: str, expected: str) -> None:
     assert any(expected in line for line in wrong(text)), wrong(text)
@@ -150,3 +170,23 @@ def test_several_mistakes_come_in_the_order_of_the_file() -> None:
     numbers = [int(line.split(":")[1]) for line in lines]
     assert len(numbers) >= 3
     assert numbers == sorted(numbers)
+
+
+def test_json_may_have_what_yaml_does_not_read() -> None:
+    said = '{\n\t"name": "a", "title": "\\u20ac", "steps": [{"send": "hello"}]\n}'
+    flow, misprints = read(said)
+    assert misprints == ()
+    assert flow is not None
+    assert wrong(said.replace("send", "sendd"))[0].startswith("f:1:1: /steps/0: a step has one of")
+
+
+def test_a_name_that_somebody_gave_is_not_made_again() -> None:
+    flow, misprints = read("name: a\nsteps:\n - send: x\n - send: y\n   id: send_1\n")
+    assert misprints == ()
+    assert flow is not None
+    assert [step.id for step in flow.steps] == ["send_2", "send_1"]
+
+
+def test_a_flow_has_so_many_steps_at_most() -> None:
+    few = {"branch": [{"when": "true", "steps": [{"send": "x"}] * 60}] * 9}
+    assert "the flow has 541 steps; 500 are possible" in wrong(json.dumps({"name": "a", "steps": [few]}))[0]

@@ -45,8 +45,20 @@ def test_it_says_whether_a_condition_holds(condition: str, expected: bool) -> No
         ("heard.filter(h, h.kind == 'a').all(x, heard.map(y, y) == [x])", "stands inside another one"),
         ("(" * 400 + "1" + ")" * 400, ""),
         ("", ""),
+        ("data.n == 1 // && false", "comments are not read"),
+        ("dat(data.n) == 1", "there is no function 'dat'"),
     ],
-    ids=["no CEL", "a misspelt name", "too long", "nested", "nested after another", "too deep", "nothing"],
+    ids=[
+        "no CEL",
+        "a misspelt name",
+        "too long",
+        "nested",
+        "nested after another",
+        "too deep",
+        "nothing",
+        "a comment",
+        "a function",
+    ],
 )
 def test_what_is_wrong_is_found_when_it_is_read(condition: str, message: str) -> None:
     with pytest.raises(ConditionError) as raised:
@@ -58,6 +70,7 @@ def test_what_is_wrong_is_found_when_it_is_read(condition: str, message: str) ->
     ("condition", "message"),
     [
         ("data.missing == 1", "'missing' is not there; guard it with has(…)"),
+        ("heard[9].kind == 'reply'", "guard it with size(…)"),
         ("data.n > data.kind", "the types do not fit"),
         ("data.n", "gives int, not true or false"),
         ("data.n / 0 == 1", "division by zero"),

@@ -83,6 +83,8 @@ def test_a_plan_without_a_date_that_it_needs_says_so(file: Path) -> None:
         (["--start", "tomorrow"], "'tomorrow' is no instant"),
         (["--start", "2026-06-01T10:00"], "lacks its offset"),
         (["--zone", "Nowhere"], "'Nowhere' is no time zone"),
+        (["--start", "9999-12-31T23:59Z"], "after 2199"),
+        (["--hear", "repyl@1d"], "nothing to hear"),
         (["--hear", "reply@soon"], "'soon' is no length of time"),
         (["--data", "[1]"], "--data is no JSON object"),
         (["--data", "{"], "--data is no JSON:"),
