@@ -8,7 +8,9 @@ measured (3).
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -116,22 +118,10 @@ PARTS: dict[str, Callable[[Ground, Numbers], Awaitable[list[Figure]]]] = {
 }
 
 
-async def main(wanted: Sequence[str]) -> None:
-    """Runs the parts and reports."""
+async def main(wanted: Sequence[str]) -> int:
+    """Runs the parts, reports what was measured, and returns how many parts failed."""
     figures = noise.measure("before")
-    if not wanted or "idle" in wanted:
-        with tempfile.TemporaryDirectory() as home:
-            figures += await idle.measure(Path(home))
-    if not wanted or "http" in wanted:
-        print("measuring: http")
-        figures += await _http()
-    chosen = [name for name in PARTS if not wanted or name in wanted]
-    if chosen:
-        async with ground(workers=0) as place:
-            numbers = Numbers()
-            for name in chosen:
-                print(f"measuring: {name}")
-                figures += await PARTS[name](place, numbers)
+    failed = [name async for name in _measured(wanted, figures)]
     figures += noise.measure("after")
     figures.sort(key=lambda figure: figure.group)
     report.show(figures)
@@ -139,7 +129,37 @@ async def main(wanted: Sequence[str]) -> None:
     print(f"written: {file}")
     if any(figure.group == RATES for figure in figures):
         print(f"drawn: {report.plot(figures, group=RATES, name='rates')}")
+    if failed:
+        print(f"not measured: {', '.join(failed)}")
+    return len(failed)
+
+
+async def _measured(wanted: Sequence[str], figures: list[Figure]) -> AsyncIterator[str]:
+    """Adds the figures of each part and yields the names of those that failed: an hour's work must not go with one."""
+    if not wanted or "idle" in wanted:
+        with tempfile.TemporaryDirectory() as home:
+            if not await _adds(figures, "idle", lambda: idle.measure(Path(home))):
+                yield "idle"
+    if (not wanted or "http" in wanted) and not await _adds(figures, "http", _http):
+        yield "http"
+    chosen = [name for name in PARTS if not wanted or name in wanted]
+    if chosen:
+        async with ground(workers=0) as place:
+            numbers = Numbers()
+            for name in chosen:
+                if not await _adds(figures, name, partial(PARTS[name], place, numbers)):
+                    yield name
+
+
+async def _adds(figures: list[Figure], name: str, measure: Callable[[], Awaitable[list[Figure]]]) -> bool:
+    print(f"measuring: {name}", flush=True)
+    try:
+        figures += await measure()
+    except Exception:  # noqa: BLE001 - whatever it is, the other parts can still be measured
+        traceback.print_exc()
+        return False
+    return True
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1:]))
+    sys.exit(1 if uvloop.run(main(sys.argv[1:])) else 0)

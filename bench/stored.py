@@ -28,9 +28,10 @@ async def multiply(superuser_dsn: str, database: str) -> int:
             await connection.execute(f"CREATE TEMP TABLE original_{table} AS TABLE {table}")
             columns = [row["column_name"] for row in await connection.fetch(_COLUMNS, table)]
             for copy in range(COPIES):
-                values = [_OWN.get(name, "{column}").format(column=name, copy=copy) for name in columns]
+                quoted = [f'"{name}"' for name in columns]
+                values = [_OWN.get(name, "{column}").format(column=f'"{name}"', copy=copy) for name in columns]
                 await connection.execute(
-                    f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM original_{table}"  # noqa: S608 - names from the catalogue and from here
+                    f"INSERT INTO {table} ({', '.join(quoted)}) SELECT {', '.join(values)} FROM original_{table}"  # noqa: S608 - names from the catalogue and from here
                 )
         await connection.execute("ANALYZE")
         found: int = await connection.fetchval("SELECT count(*) FROM notification")
