@@ -121,9 +121,8 @@ def _nests(bare: str) -> bool:
 
 
 def _closing(text: str, opening: int) -> int:
-    depth = 0
-    for place in range(opening, len(text)):
+    depth, place = 1, opening
+    while depth and place + 1 < len(text):
+        place += 1
         depth += {"(": 1, ")": -1}.get(text[place], 0)
-        if not depth:
-            return place
-    return len(text)
+    return place

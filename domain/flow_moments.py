@@ -35,8 +35,8 @@ def moment_of(moment: Moment, state: SeriesState) -> datetime:
         case Until():
             moved = shift(moment.instant or _anchor(moment, state), moment.offset, zone)
             return moved if moment.at is None else at_local(moved.astimezone(zone).date(), moment.at, zone)
-        case _:
-            assert_never(moment)
+        case _ as never:
+            assert_never(never)
 
 
 def latest(step: Repeat, rounds: Rounds, zone: str, now: datetime) -> int:

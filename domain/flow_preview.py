@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from domain.flow_program import Program
 from domain.flow_state import Heard, SeriesState
@@ -81,6 +81,8 @@ def _told(now: datetime, following: Do | Wait | Done | Stuck) -> Entry:
             return Entry(at=now, kind="wait", step_id=following.step_id, detail={"until": following.until})
         case Done():
             return Entry(at=now, kind="done", detail={"reason": following.reason, "detail": following.detail})
+        case _ as never:
+            assert_never(never)
 
 
 def _about(step: FlowStep) -> Mapping[str, Any]:

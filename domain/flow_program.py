@@ -82,14 +82,14 @@ def compiled(flow: Flow) -> Program:
 
 
 def _add(steps: Sequence[FlowStep], made: list[Instruction], places: dict[str, int]) -> None:
-    pauses: list[int] = []
+    pauses: list[tuple[int, Wait]] = []
     for step in steps:
         if isinstance(step, Wait | WaitFor):
             _let_skip(pauses, made)
         places[step.id] = len(made)
         match step:
             case Wait():
-                pauses.append(len(made))
+                pauses.append((len(made), step))
                 made.append(Pause(step=step))
             case WaitFor():
                 _add_await(step, made, places)
@@ -102,12 +102,10 @@ def _add(steps: Sequence[FlowStep], made: list[Instruction], places: dict[str, i
     _let_skip(pauses, made)
 
 
-def _let_skip(pauses: list[int], made: list[Instruction]) -> None:
+def _let_skip(pauses: list[tuple[int, Wait]], made: list[Instruction]) -> None:
     """Says of the pauses before here that what they skip ends here."""
-    for place in pauses:
-        pause = made[place]
-        if isinstance(pause, Pause):
-            made[place] = Pause(step=pause.step, skip_to=len(made))
+    for place, step in pauses:
+        made[place] = Pause(step=step, skip_to=len(made))
     pauses.clear()
 
 

@@ -181,8 +181,8 @@ def _one(
             return _round(instruction, state, now, judge, notes)
         case Goto():
             return state.at(instruction.to, now)
-        case _:
-            assert_never(instruction)
+        case _ as never:
+            assert_never(never)
 
 
 def _take(step: FlowStep, state: SeriesState, now: datetime) -> SeriesState | Do | Wait | Done:

@@ -28,6 +28,7 @@ _PACKAGES = (
     "workflows",
     "cli.py",
     "crashpoints.py",
+    "garbage.py",
     "outbox.py",
     "sealing.py",
     "settings.py",
@@ -36,8 +37,8 @@ _PACKAGES = (
 )
 _OTHERS = ("tests", "bench", "examples", "bootstrap.py")
 _CONTRACTS = ("tests/test_architecture.py", "tests/contracts")
-# Counters need no 64 bits, and Alembic's own table has a varchar.
-_SKIPPED_BY_SQUAWK = "prefer-bigint-over-int,prefer-bigint-over-smallint,prefer-text-field"
+# Counters need no 64 bits, Alembic's own table has a varchar, and what a migration drops it says why.
+_SKIPPED_BY_SQUAWK = "ban-drop-constraint,prefer-bigint-over-int,prefer-bigint-over-smallint,prefer-text-field"
 _BASELINE = ".secrets.baseline"
 # Nothing but hashes; nothing but payloads sealed with the key of the tests.
 _NO_SECRETS = re.compile(r"(requirements|uv)\.lock|tests/workflows/histories/.*\.json")

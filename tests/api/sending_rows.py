@@ -124,6 +124,8 @@ SENDING_ROWS: dict[str, Row] = {
     "publish_version": _version,
     "compare_versions": _compared,
     "preview_template": _previewed,
+    "check_flow": fixed(json={"definition": "name: a"}, foreign=200),
+    "preview_flow": fixed(json={"definition": "name: a\nsteps:\n- send: a"}, foreign=200),
     "send_test": _tested,
     "send_notification": _sent,
     "send_notifications": _sent_many,

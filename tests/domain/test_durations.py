@@ -44,6 +44,11 @@ def test_an_offset_may_lie_before(text: str, span: Span) -> None:
     assert parse(text, signed=True) == span
 
 
+def test_no_time_at_all_is_told_from_some() -> None:
+    assert parse("0s").is_zero
+    assert not parse("1s").is_zero
+
+
 SPANS = st.builds(
     Span,
     months=st.integers(0, 20),

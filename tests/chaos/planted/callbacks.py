@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import uuid_utils.compat
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,21 +49,21 @@ def webhook_answered_before_commit() -> None:
 def callbacks_applied_again() -> None:
     """Callbacks and receipts lost their unique keys, so a repeated callback is stored and applied again."""
 
-    async def kept(
-        connection: AsyncConnection, tenant_id: UUID, *, provider: str, body: bytes, events: list[Any], unknown: int
-    ) -> tuple[UUID, bool]:
-        new_id = uuid_utils.compat.uuid7()
-        row = {
-            "tenant_id": tenant_id,
-            "id": new_id,
-            "provider": provider,
-            "body_hash": keys.body_hash(body),
-            "body": body,
-            "events": events,
-            "unknown_events": unknown,
-        }
-        await connection.execute(insert(callback).values(row))
-        return new_id, True
+    async def kept(connection: AsyncConnection, tenant_id: UUID, heard: Sequence[Any]) -> set[UUID]:
+        rows = [
+            {
+                "tenant_id": tenant_id,
+                "id": one.id,
+                "provider": one.provider,
+                "body_hash": keys.body_hash(one.body),
+                "body": one.body,
+                "events": list(one.events),
+                "unknown_events": one.unknown,
+            }
+            for one in heard
+        ]
+        await connection.execute(insert(callback), rows)
+        return {one.id for one in heard}
 
     swap(callbacks, "keep", lambda _: kept)
 
@@ -106,14 +105,14 @@ def receipts_matched_across_tenants() -> None:
     """Receipts are matched by reference alone, and a migration took the tenant out of their foreign keys."""
     everywhere = text(without(str(receipts._MATCH), ("a.tenant_id = :tenant\n  AND ", "")))
 
-    async def matched(connection: AsyncConnection, tenant_id: UUID, news: Sequence[Any]) -> Mapping[str, Any]:
+    async def matched(connection: AsyncConnection, tenant_id: UUID, news: Sequence[Any]) -> Mapping[Any, Any]:
         asked = {"refs": [one.reference for one in news], "ids": [one.provider_message_id for one in news]}
         await connection.execute(_AS_SYSTEM)
         rows = (await connection.execute(everywhere, asked)).mappings().all()
         await connection.execute(_AS_TENANT, {"tenant_id": str(tenant_id)})
         fields = receipt_effects.Match.__dataclass_fields__
         found = {row["reference"]: receipt_effects.Match(**{name: row[name] for name in fields}) for row in rows}
-        return {one.event_key: found[one.reference] for one in news if one.reference in found}
+        return {(one.provider, one.event_key): found[one.reference] for one in news if one.reference in found}
 
     def only_known(apply: Any) -> Any:
         async def applied(connection: AsyncConnection, tenant_id: UUID, news: Sequence[Any]) -> None:

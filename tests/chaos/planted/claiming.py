@@ -33,9 +33,9 @@ class _Undoing:
         self._database = database
 
     @asynccontextmanager
-    async def tenant(self, tenant_id: UUID) -> AsyncIterator[AsyncConnection]:
+    async def tenant(self, tenant_id: UUID, **options: Any) -> AsyncIterator[AsyncConnection]:
         with suppress(_UndoneError):
-            async with self._database.tenant(tenant_id) as connection:
+            async with self._database.tenant(tenant_id, **options) as connection:
                 yield connection
                 raise _UndoneError
 
