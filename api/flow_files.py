@@ -58,9 +58,8 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem="tags are not read; leave it out", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the library's own way
 
-
+_Loader.yaml_implicit_resolvers = {}  # what follows is all that it knows
 for _name, _pattern, _first in _PLAIN:
     _Loader.add_implicit_resolver(_TAG + _name, _pattern, _first)
 

@@ -9,12 +9,13 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Stri
 from api.models import Body, Flag, Slug, Whole
 from api.notification_models import Channels, FallbackRule, TemplateName
 from domain import durations
+from domain.calendar import is_in_reach
+from domain.flow_steps import SHORTEST_ROUND
 from domain.recipients import Channel
 
 MOST_STEPS = 100
 """Steps of one list; a flow has at most five times as many in all."""
 _ANCHOR = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_FIRST_YEAR, _LAST_YEAR = 1971, 2200
 _NO_MOMENT = "this is no moment; write one like 2026-06-01T09:00+05:30, to 2199, or the name of a date like due_at"
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _EVENT = r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*(\.\*|\*)?"
@@ -38,7 +39,7 @@ def _when(text: str) -> str:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(_NO_MOMENT) from error
-    if found.tzinfo is None or not _FIRST_YEAR <= found.year < _LAST_YEAR:
+    if found.tzinfo is None or not is_in_reach(found):
         raise ValueError(_NO_MOMENT)
     return text
 
@@ -164,7 +165,7 @@ class RepeatStep(_Step):
     @model_validator(mode="after")
     def _not_too_often(self) -> Self:
         span = durations.parse(self.every)
-        if span.is_exact and span.exact.total_seconds() < 60:  # noqa: PLR2004 - a minute
+        if span.is_exact and span.exact < SHORTEST_ROUND:
             raise ValueError("`every` is at least one minute")
         if self.at is not None and (span.is_exact or span.exact):
             raise ValueError("`at` needs an `every` of whole days, weeks or months")

@@ -15,6 +15,7 @@ from domain.durations import Span
 
 _SECOND = timedelta(seconds=1)
 _ZONE_NAME_PARTS = 3
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
 @lru_cache(maxsize=1024)
@@ -34,6 +35,11 @@ def zone_of(name: str) -> ZoneInfo:
         except (OSError, ValueError):
             pass
     raise ValueError(f"{name[:60]!r} is no time zone; write one like 'Asia/Kolkata' or 'UTC'")
+
+
+def is_in_reach(instant: datetime) -> bool:
+    """Tells whether an instant that somebody wrote is one that calendars, databases and people still agree on."""
+    return _FIRST_YEAR < instant.year < _LAST_YEAR
 
 
 def at_local(day: date, at: time, zone: ZoneInfo) -> datetime:

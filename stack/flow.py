@@ -20,7 +20,6 @@ flow = typer.Typer(help="Flow files: check them, and see what a series would do.
 
 Files = Annotated[list[Path], typer.Argument(help="Flow files in YAML or JSON; `-` reads from standard input.")]
 File = Annotated[Path, typer.Argument(help="A flow file in YAML or JSON; `-` reads from standard input.")]
-_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _KINDS = ("reply", "tap", "delivered", "read", "event")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -98,14 +97,16 @@ def _flow(file: Path) -> "Flow":
 
 
 def _instant(text: str) -> datetime:
+    from domain.calendar import is_in_reach
+
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise StackError(f"{text!r} is no instant; write it like 2026-06-01T09:00+05:30") from error
     if found.tzinfo is None:
         raise StackError(f"{text!r} lacks its offset; write it like 2026-06-01T09:00+05:30")
-    if not _FIRST_YEAR <= found.year < _LAST_YEAR:
-        raise StackError(f"{text!r} is before {_FIRST_YEAR} or after {_LAST_YEAR - 1}")
+    if not is_in_reach(found):
+        raise StackError(f"{text!r} is before 1971 or after 2199")
     return found.astimezone(UTC)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.calendar import QuietHours, at_local, next_local, quiet_until, shift, zone_of
+from domain.calendar import QuietHours, at_local, is_in_reach, next_local, quiet_until, shift, zone_of
 from domain.durations import Span, parse
 
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
@@ -142,6 +142,11 @@ def test_the_machine_s_own_zone_does_not_matter(machine: str) -> None:
     environment = {**os.environ, "TZ": machine, "PYTHONTZPATH": ""}
     printed = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     assert printed.stdout.strip() == "2026-03-29T01:00:00+00:00"
+
+
+@pytest.mark.parametrize(("year", "expected"), [(1, False), (1970, False), (1971, True), (2199, True), (9999, False)])
+def test_only_instants_that_everybody_agrees_on_are_in_reach(year: int, expected: bool) -> None:  # noqa: FBT001 - what is expected
+    assert is_in_reach(datetime(year, 6, 1, tzinfo=UTC)) is expected
 
 
 def test_no_time_at_all_moves_nothing() -> None:
