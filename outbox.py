@@ -125,7 +125,8 @@ class Dispatcher:
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), timeout=_POLL_SECONDS)
+            async with asyncio.timeout(_POLL_SECONDS):
+                await self._awake.wait()
         self._awake.clear()
 
     async def _lease(self, count: int) -> list[Entry]:

@@ -162,7 +162,8 @@ class Transport:
         server = (request.host, request.port)
         places = self._mail_places.setdefault(server, asyncio.Semaphore(self._mail_connections))
         try:
-            await asyncio.wait_for(places.acquire(), self._connect_timeout)
+            async with asyncio.timeout(self._connect_timeout):
+                await places.acquire()
         except TimeoutError as error:
             raise Unavailable(f"all connections to {request.host} are in use") from error
         try:

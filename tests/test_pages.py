@@ -50,17 +50,6 @@ async def queue() -> str:
     return f"test-{uuid.uuid4()}"
 
 
-@pytest.fixture
-async def paging(client: Client, database: Database, key_ring: KeyRing, queue: str) -> AsyncIterator[Dispatcher]:
-    """A worker whose dispatcher makes pages of up to 20 as soon as it falls behind."""
-    async with compose(client, database, key_ring, task_queue=queue, sandboxed=True) as worker, worker:
-        made = Dispatcher(database, client, task_queue=queue, in_flight=4, page_size=20)
-        running = asyncio.create_task(made.run())
-        yield made
-        running.cancel()
-        await asyncio.wait([running])
-
-
 async def statuses(database: Database, tenant_id: UUID) -> Counter[str]:
     async with database.tenant(tenant_id) as connection:
         rows = await connection.execute(
@@ -85,10 +74,12 @@ async def kinds(client: Client, queue: str) -> Counter[str]:
 
 
 @asynccontextmanager
-async def working(client: Client, database: Database, key_ring: KeyRing, queue: str) -> AsyncIterator[None]:
-    """Runs a worker whose dispatcher makes no pages itself."""
+async def working(
+    client: Client, database: Database, key_ring: KeyRing, queue: str, **dispatcher: int
+) -> AsyncIterator[None]:
+    """Runs a worker whose dispatcher makes no pages itself, unless it is told a page's size."""
     async with compose(client, database, key_ring, task_queue=queue, sandboxed=True) as worker, worker:
-        running = asyncio.create_task(Dispatcher(database, client, task_queue=queue).run())
+        running = asyncio.create_task(Dispatcher(database, client, task_queue=queue, **dispatcher).run())
         yield
         running.cancel()
         await asyncio.wait([running])
@@ -160,10 +151,11 @@ async def change(database: Database, tenant_id: UUID, notification_id: UUID, **v
 
 async def test_a_long_line_goes_out_in_pages_and_each_mail_once(
     client: Client, database: Database, key_ring: KeyRing, tenant_id: UUID, version_id: UUID, sandbox: Sandbox,
-    paging: Dispatcher, queue: str,
+    queue: str,
 ) -> None:  # fmt: skip
     await accept_many(database, tenant_id, version_id, 90)
-    assert await until_ended(database, tenant_id, 90) == {"accepted": 90}
+    async with working(client, database, key_ring, queue, in_flight=4, page_size=20):
+        assert await until_ended(database, tenant_id, 90) == {"accepted": 90}
     found = await mails(sandbox)
     assert (found.total(), set(found.values())) == (90, {1})
     async with database.tenant(tenant_id) as connection:

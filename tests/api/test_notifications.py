@@ -249,7 +249,8 @@ async def test_dispatchers_are_woken_after_the_commit(client: httpx.AsyncClient,
     await sending.publish(client)
     async with _listening(database) as heard:
         await asyncio.gather(*(sending.send(client) for _ in range(5)))
-        await asyncio.wait_for(heard.wait(), timeout=10)
+        async with asyncio.timeout(10):
+            await heard.wait()
 
 
 async def test_a_waker_that_lost_its_connection_opens_another(

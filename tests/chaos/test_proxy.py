@@ -54,7 +54,8 @@ async def test_everything_passes_that_is_not_told_otherwise(path: Path) -> None:
     assert await connection.fetchval("SELECT sum(length(repeat('x', 100000))) FROM generate_series(1, 20)") == 2_000_000
     assert len(await connection.fetchval("SELECT repeat('x', 1000000)")) == 1_000_000
     await path.straight.execute("NOTIFY bell")
-    await asyncio.wait_for(heard.wait(), 10)
+    async with asyncio.timeout(10):
+        await heard.wait()
     assert await path.kept() == [1]
     await connection.close()
     assert path.proxy.commits_cut == 0

@@ -213,7 +213,8 @@ async def test_a_restart_goes_on_with_what_nobody_has_taken(tmp_path: Path, rece
         template = {"name": "plain", "language": {"code": "en_US"}}
         sent = await client.post(f"/v26.0/{NUMBER}/messages", json={**body, "template": template})
         await until(lambda: receiver.names() == ["sent"])
-        await asyncio.wait_for(until_entry(first, kind="callback", outcome="taken"), 5)
+        async with asyncio.timeout(5):
+            await until_entry(first, kind="callback", outcome="taken")
         receiver.answers = [500] * 10
         await client.post("/_sandbox/inbound", json={"number": NUMBER, "from": GUEST, "text": "hi"})
         last = first.journal.last
