@@ -1,64 +1,31 @@
 """Wire models of flows: what a definition file says, step by step; its JSON Schema is for editors."""
 
-import re
-from datetime import datetime, time
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from api.models import Body, Flag, Slug, Whole
+from api.flow_words import (
+    DAYS,
+    Anchor,
+    Clock,
+    Condition,
+    Day,
+    EventPattern,
+    FlowName,
+    Hearing,
+    Length,
+    Offset,
+    StepId,
+    When,
+)
+from api.models import Body, Flag, Whole
 from api.notification_models import Channels, FallbackRule, TemplateName
 from domain import durations
-from domain.calendar import is_in_reach
 from domain.flow_steps import SHORTEST_ROUND
 from domain.recipients import Channel
 
 MOST_STEPS = 100
 """Steps of one list; a flow has at most five times as many in all."""
-_ANCHOR = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_NO_MOMENT = "this is no moment; write one like 2026-06-01T09:00+05:30, to 2199, or the name of a date like due_at"
-_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
-_EVENT = r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*(\.\*|\*)?"
-
-
-def _length(text: str) -> str:
-    if durations.parse(text).is_zero:
-        raise ValueError("this is no time at all; write at least '1s'")
-    return text
-
-
-def _offset(text: str) -> str:
-    durations.parse(text, signed=True)
-    return text
-
-
-def _when(text: str) -> str:
-    if _ANCHOR.fullmatch(text):
-        return text
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(_NO_MOMENT) from error
-    if found.tzinfo is None or not is_in_reach(found):
-        raise ValueError(_NO_MOMENT)
-    return text
-
-
-Length = Annotated[str, StringConstraints(max_length=60), AfterValidator(_length)]
-Offset = Annotated[str, StringConstraints(max_length=60), AfterValidator(_offset)]
-Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
-Condition = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-StepId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=64)]
-Anchor = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-When = Annotated[str, StringConstraints(max_length=64), AfterValidator(_when)]
-"""An instant with its offset, or the name of a date that the series carries."""
-EventPattern = Annotated[str, StringConstraints(pattern=rf"^{_EVENT}$|^\*$", max_length=200)]
-Hearing = Annotated[
-    str,
-    StringConstraints(pattern=rf"^(reply|delivered|read|tap(:[A-Za-z0-9_.-]+\*?)?|event:{_EVENT})$", max_length=220),
-]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = get_args(Day)
 
 
 def _listed(value: Any) -> Any:
@@ -87,6 +54,8 @@ class SendStep(_Step):
     channels: Channels | None = None
     fallback: dict[Channel, FallbackRule] = Field(default_factory=dict)
     data: dict[Anchor, Condition] = Field(default_factory=dict, description="Variables, each an expression.")
+    to: Condition | None = Field(default=None, description="Another recipient's id, as an expression.")
+    expires: Length | None = Field(default=None, description="Not handed to a provider later than so long after.")
     critical: Flag = False
 
 
@@ -122,9 +91,7 @@ class WaitStep(_Step):
         | Annotated[NextMoment, Tag("a time of day")],
         Discriminator(_kind_of_moment),
     ]
-    past: Literal["now", "skip"] = Field(
-        default="now", description="What to do when it is over already: go on, or skip up to the next wait."
-    )
+    past: Literal["now", "skip"] = Field(default="now", description="If it is over: go on, or skip to the next wait.")
 
 
 class WaitForStep(_Step):
@@ -245,25 +212,51 @@ AnyStep = Annotated[
 ]
 
 
+class Receiver(Body):
+    """Whom a series that an event starts is for: one of these, as an expression."""
+
+    recipient: Condition | None = None
+    phone: Condition | None = None
+    email: Condition | None = None
+    whatsapp_user: Condition | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("give one of recipient, phone, email, whatsapp_user")
+        return self
+
+
+class QuietHoursRule(Body):
+    """When the recipient is left alone, in the recipient's own time."""
+
+    begin: Clock = Field(alias="from")
+    end: Clock = Field(alias="to", description="Not quiet any more; earlier than `from` means the next day.")
+    days: list[Day] = Field(default=list(DAYS), min_length=1, max_length=7, description="Days on which it begins.")
+    mode: Literal["hold", "hold_series", "skip", "ignore"] = Field(
+        default="hold_series", description="Hold the message, hold the whole series, leave the message out, or send."
+    )
+
+
 class FlowFile(Body):
     """A flow as its file says it."""
 
-    name: Slug
+    name: FlowName
     title: str = Field(default="", max_length=200)
     on: Annotated[list[EventPattern], Field(max_length=50), _ONE_OR_MANY] = Field(
         default_factory=list, description="Events that start a series: exact, or with `*` at the end."
     )
     match: Condition | None = None
     key: Condition | None = Field(default=None, description="An expression; a second start with its value is the same.")
+    to: Receiver | None = Field(default=None, description="Whom a series that an event starts is for.")
+    again: Literal["reuse", "replace", "ignore"] = Field(
+        default="reuse", description="What a start with a key in use does: nothing, begin anew, or nothing for ever."
+    )
     steps: list[AnyStep] = Field(min_length=1, max_length=MOST_STEPS)
     stop_when: Annotated[list[Hearing], Field(max_length=20), _ONE_OR_MANY] = Field(default_factory=list)
     stop_if: Condition | None = None
+    quiet_hours: QuietHoursRule | None = None
 
 
 for _model in (WaitForStep, BranchCase, BranchStep, RepeatStep, FlowFile):
     _model.model_rebuild()
-
-
-def clock(text: str) -> time:
-    """Returns a time of day."""
-    return time.fromisoformat(text)

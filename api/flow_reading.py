@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api import flow_models as wire
+from api.flow_words import DAYS, clock
 from domain import durations
 from domain import flow_steps as flow
+from domain.calendar import QuietHours
 from domain.conditions import ConditionError, check
 from domain.faults import Fault
 from domain.recipients import Channel
@@ -25,14 +27,23 @@ def flow_of(file: wire.FlowFile) -> tuple[flow.Flow, tuple[Fault, ...]]:
         reading.faults.append(Fault(pointer="/steps", message=message))
     for name in ("match", "key", "stop_if"):
         reading.judge(getattr(file, name), f"/{name}")
+    to = _receiver(file.to)
+    if to is not None:
+        reading.judge(to[1], f"/to/{to[0]}")
+    elif file.on:
+        reading.faults.append(Fault(pointer="/on", message="an event that starts a series needs `to`: whom it is for"))
     found = flow.Flow(
         name=file.name,
+        title=file.title,
         steps=steps,
         on=tuple(file.on),
         match=file.match,
         key=file.key,
+        to=to,
+        again=flow.Again(file.again),
         stop_when=_awaited(file.stop_when),
         stop_if=file.stop_if,
+        quiet=_quiet(file.quiet_hours),
     )
     return found, tuple(reading.faults)
 
@@ -82,12 +93,15 @@ class _Reading:
         """Returns a step that sends."""
         for key, expression in step.data.items():
             self.judge(expression, f"{pointer}/data/{key}")
+        self.judge(step.to, f"{pointer}/to")
         return flow.Send(
             id=name,
             template=step.send,
             channels=tuple(Channel(one) for one in step.channels or ()),
             fallback={one.value: rule.model_dump(exclude_defaults=True) for one, rule in step.fallback.items()},
             data=dict(step.data),
+            to=step.to,
+            expires=durations.parse(step.expires) if step.expires else None,
             critical=step.critical,
         )
 
@@ -125,7 +139,7 @@ class _Reading:
             steps=self.steps(step.repeat, f"{pointer}/repeat"),
             every=durations.parse(step.every),
             most=step.most,
-            at=wire.clock(step.at) if step.at else None,
+            at=clock(step.at) if step.at else None,
             until=step.until,
         )
 
@@ -185,15 +199,28 @@ def _moment(said: str | wire.UntilMoment | wire.NextMoment) -> flow.Moment:
         case str():
             return flow.For(span=durations.parse(said))
         case wire.NextMoment():
-            return flow.NextLocal(at=wire.clock(said.next), weekdays=frozenset(map(wire.DAYS.index, said.weekdays)))
+            return flow.NextLocal(at=clock(said.next), weekdays=frozenset(map(DAYS.index, said.weekdays)))
         case _:
             is_instant = said.until[0].isdigit()
             return flow.Until(
                 instant=datetime.fromisoformat(said.until).astimezone(UTC) if is_instant else None,
                 anchor=None if is_instant else said.until,
                 offset=durations.parse(said.offset, signed=True) if said.offset else durations.Span(),
-                at=wire.clock(said.at) if said.at else None,
+                at=clock(said.at) if said.at else None,
             )
+
+
+def _receiver(said: wire.Receiver | None) -> tuple[str, str] | None:
+    given = said.model_dump(exclude_none=True) if said else {}
+    return next(iter(given.items()), None)
+
+
+def _quiet(said: wire.QuietHoursRule | None) -> flow.Quiet | None:
+    if said is None or said.mode == "ignore":
+        return None
+    weekdays = frozenset(map(DAYS.index, said.days))
+    hours = QuietHours(start=clock(said.begin), end=clock(said.end), weekdays=weekdays)
+    return flow.Quiet(hours=hours, mode=flow.InQuiet(said.mode))
 
 
 def _awaited(hearings: Sequence[str]) -> tuple[flow.Awaited, ...]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from api.auth import Principal, needs
 from api.flow_files import LARGEST, Misprint, read
-from api.flow_models import Anchor
+from api.flow_words import Anchor
 from api.models import Body, Json, JsonObject, Moment, Shown, Text
 from api.problems import invalid
 from api.recipient_models import Zone
@@ -118,13 +118,13 @@ async def check_flow(body: FlowCheck, principal: Reader) -> FlowChecked:  # noqa
 async def preview_flow(body: FlowPreview, principal: Reader) -> FlowPreviewed:  # noqa: ARG001 - asks for the scope
     """Says what a series would do, when and why, with scripted replies and events; nothing is sent."""
     entries = await asyncio.to_thread(_played, body)
-    return FlowPreviewed(entries=[_shown(entry) for entry in entries])
+    return FlowPreviewed(entries=[shown_entry(entry) for entry in entries])
 
 
 def _played(body: FlowPreview) -> Sequence[Entry]:
     flow, misprints = read(str(body.definition))
     if flow is None:
-        raise invalid(*map(_under_definition, misprints))
+        raise invalid(*map(under_definition, misprints))
     return _simulated(flow, body)
 
 
@@ -137,10 +137,11 @@ def _simulated(flow: Flow, body: FlowPreview) -> Sequence[Entry]:
         for one, said in zip(body.heard, plain["heard"], strict=True)
     ]
     state = SeriesState(started_at=start, entered_at=start, zone=body.zone, anchors=body.anchors, facts=facts)
-    return simulate(compiled(flow), state, _bounded_judge(), script)
+    return simulate(compiled(flow), state, bounded_judge(), script)
 
 
-def _bounded_judge() -> Callable[[str, Mapping[str, Any]], bool]:
+def bounded_judge() -> Callable[[str, Mapping[str, Any]], bool]:
+    """Returns a judge of conditions that gives up when there are too many."""
     left = MOST_JUDGED
 
     def judge(condition: str, facts: Mapping[str, Any]) -> bool:
@@ -153,10 +154,12 @@ def _bounded_judge() -> Callable[[str, Mapping[str, Any]], bool]:
     return judge
 
 
-def _under_definition(one: Misprint) -> Fault:
+def under_definition(one: Misprint) -> Fault:
+    """Returns a misprint as a fault of the request that brought the definition."""
     message = f"{one.message} (line {one.line}, column {one.column})"
     return Fault(pointer=f"/definition{one.pointer}", message=message)
 
 
-def _shown(entry: Entry) -> PreviewEntry:
+def shown_entry(entry: Entry) -> PreviewEntry:
+    """Returns a line of a transcript as it is shown."""
     return PreviewEntry(at=entry.at, kind=entry.kind, step=entry.step_id, detail=dict(entry.detail or {}))

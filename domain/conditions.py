@@ -75,17 +75,26 @@ def holds(condition: str, facts: Mapping[str, Any]) -> bool:
     Raises:
         ConditionError: Something it names is not there, types do not fit, or it gives no truth value.
     """
+    found = value_of(condition, facts)
+    if not isinstance(found, bool):
+        raise ConditionError(f"the condition gives {type(found).__name__}, not true or false")
+    return found
+
+
+def value_of(expression: str, facts: Mapping[str, Any]) -> Any:
+    """Returns what an expression gives for the facts given.
+
+    Raises:
+        ConditionError: Something it names is not there, or types do not fit.
+    """
     try:
-        found = _compiled(condition).execute(dict(facts))
+        return _compiled(expression).execute(dict(facts))
     except KeyError as error:
         raise ConditionError(f"{error.args[0]!r} is not there; guard it with has(…)") from error
     except LookupError as error:
         raise ConditionError(f"{_in_short(error)}; guard it with size(…)") from error
     except (TypeError, ArithmeticError, ValueError, RuntimeError) as error:
         raise ConditionError(_in_short(error)) from error
-    if not isinstance(found, bool):
-        raise ConditionError(f"the condition gives {type(found).__name__}, not true or false")
-    return found
 
 
 @lru_cache(maxsize=1024)

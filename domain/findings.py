@@ -58,7 +58,7 @@ SENTENCES: dict[Kind, str] = {
     Kind.WORKFLOW_STOPPED: "Somebody terminated or cancelled the workflow of a notification that is open.",
     Kind.WORKFLOW_FAILED: "The workflow of a notification failed and left it open; its history says why.",
     Kind.WORKFLOW_INTERRUPTED: "The database was restored while a workflow was at a step; it may have sent.",
-    Kind.OWNER_LOST: "An operation or an outage is open, and Temporal knows nothing of its workflow.",
+    Kind.OWNER_LOST: "An operation, an outage or a series is open, and nothing of its workflow is left.",
     Kind.END_NOT_RECORDED: "A workflow ended, and its notification is open: the database forgot the end.",
     Kind.WORKFLOW_WITHOUT_ROW: "A workflow runs for a notification that the database does not have.",
     Kind.WORKFLOW_AFTER_END: "A workflow runs although its notification ended.",

@@ -39,17 +39,19 @@ def simulate(
     holds: Holds,
     script: Sequence[Heard] = (),
     outcome_of: Callable[[FlowStep], Mapping[str, Any]] = _nothing,
+    begin: datetime | None = None,
 ) -> tuple[Entry, ...]:
     """Returns the transcript of a series from its state on.
 
     Args:
         program: The flow.
-        state: Where the series stands; it begins at its `entered_at`.
+        state: Where the series stands.
         holds: Judges conditions.
         script: What is heard, and when.
         outcome_of: What comes of a step.
+        begin: When the clock starts; at the series' `entered_at` by default.
     """
-    now, entries = state.entered_at, list[Entry]()
+    now, entries = begin or state.entered_at, list[Entry]()
     left = deque(sorted(script, key=lambda heard: heard.at))
     while len(entries) < MOST_ENTRIES:
         decision = decide(program, state, now, holds)

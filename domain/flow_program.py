@@ -72,6 +72,12 @@ class Program:
         instruction = self.instructions[place]
         return None if isinstance(instruction, Goto) else instruction.step.id
 
+    def next_step(self, place: int) -> str | None:
+        """Returns the id of the step that comes next at an instruction, or None where none does."""
+        while place < len(self.instructions) and isinstance(instruction := self.instructions[place], Goto):
+            place = instruction.to
+        return self.step_at(place)
+
 
 def compiled(flow: Flow) -> Program:
     """Returns the program of a flow; the same definition gives the same program, always."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from domain.flow_events import fits
 from domain.flow_steps import Awaited
 
 
@@ -19,11 +20,7 @@ class Heard:
 
     def fits(self, awaited: Awaited) -> bool:
         """Tells whether it is what somebody waits for; `*` at the end of a name stands for anything."""
-        if self.kind != awaited.kind or awaited.name is None:
-            return self.kind == awaited.kind
-        if awaited.name.endswith("*"):
-            return (self.name or "").startswith(awaited.name[:-1])
-        return self.name == awaited.name
+        return self.kind == awaited.kind and (awaited.name is None or fits(awaited.name, self.name or ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

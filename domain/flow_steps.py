@@ -14,6 +14,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
+from domain.calendar import QuietHours
 from domain.durations import Span
 from domain.recipients import Channel
 
@@ -87,13 +88,20 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Sends one message, and goes on when it is handed over to its notification."""
+    """Sends one message, and goes on when it is handed over to its notification.
+
+    Attributes:
+        to: The expression that gives another recipient's id than the series' own.
+        expires: How long after the step the message is worth sending.
+    """
 
     id: str
     template: str
     channels: tuple[Channel, ...] = ()
     fallback: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
+    to: str | None = None
+    expires: Span | None = None
     critical: bool = False
 
 
@@ -204,23 +212,56 @@ class Stop:
 FlowStep = Send | Wait | WaitFor | Branch | Repeat | Digest | Throttle | Call | Update | Stop
 
 
+class Again(StrEnum):
+    """What a second start with the key of a series does."""
+
+    REUSE = "reuse"
+    REPLACE = "replace"
+    IGNORE = "ignore"
+
+
+class InQuiet(StrEnum):
+    """What becomes of a message that is due in quiet hours."""
+
+    HOLD = "hold"
+    HOLD_SERIES = "hold_series"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """Hours in which the recipient is left alone, and what becomes of messages that are due in them."""
+
+    hours: QuietHours
+    mode: InQuiet = InQuiet.HOLD_SERIES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """A definition, as one version of it says.
 
     Attributes:
         name: What the tenant calls it.
+        title: What people read of it.
         on: Patterns of events that start it.
         match: A condition over the event, the recipient and the series, for starting.
         key: The expression that makes a series unique among those of the flow.
+        to: Whom a series that an event starts is for: the kind of what is given, and the expression that gives it.
+        again: What a start does whose key is in use: `reuse` leaves the running series alone, `replace` stops it and
+            begins anew, `ignore` takes a key only once, also after its series is over.
         stop_when: What ends a series wherever it is: something that is heard, or a condition.
+        quiet: When its recipient is left alone; critical messages do not ask.
     """
 
     name: str
     steps: tuple[FlowStep, ...]
+    title: str = ""
     on: tuple[str, ...] = ()
     match: str | None = None
     key: str | None = None
+    to: tuple[str, str] | None = None
+    again: Again = Again.REUSE
     stop_when: tuple[Awaited, ...] = ()
     stop_if: str | None = None
+    quiet: Quiet | None = None
     interpreter: int = INTERPRETER

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from domain.calendar import shift, zone_of
+from domain.calendar import quiet_until, shift, zone_of
 from domain.conditions import ConditionError
 from domain.flow_moments import MissingAnchorError, due_at, latest, moment_of
 from domain.flow_program import Await, Fork, Goto, Instruction, Pause, Program, Round, Take
@@ -17,8 +17,11 @@ from domain.flow_state import Heard, Rounds, SeriesState
 from domain.flow_steps import (
     Awaited,
     Digest,
+    Flow,
     FlowStep,
+    InQuiet,
     Past,
+    Quiet,
     Send,
     Since,
     Stop,
@@ -34,9 +37,10 @@ MOST_SILENT = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Do:
-    """Take a step now, and add what came of it with `taken`."""
+    """Take a step now, and add what came of it with `taken`; a message is not to go out before `not_before`."""
 
     step: FlowStep
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something that was decided on the way: `branch`, `skipped`, `heard`, `timeout`, `round`, `missed`."""
+    """Something that was decided on the way: `branch`, `skipped`, `heard`, `timeout`, `round`, `missed`, `quiet`."""
 
     step_id: str
     kind: str
@@ -133,7 +137,7 @@ def _next(
     try:
         if (ended := _ended(program, state, judge)) is not None:
             return ended
-        return _one(program.instructions[state.place], state, now, judge, notes)
+        return _one(program.instructions[state.place], program.flow, state, now, judge, notes)
     except ConditionError as error:
         return Stuck(step_id=step_id, reason="condition_failed", detail=str(error))
     except MissingAnchorError as error:
@@ -165,12 +169,12 @@ def _ended(program: Program, state: SeriesState, judge: _Judge) -> Done | None:
 
 
 def _one(
-    instruction: Instruction, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
+    instruction: Instruction, flow: Flow, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done:
     """Returns the state after an instruction that takes no time, or what there is to do, to wait for, or its end."""
     match instruction:
         case Take():
-            return _take(instruction.step, state, now)
+            return _take(instruction.step, flow.quiet, state, now, notes)
         case Pause():
             return _pause(instruction, state, now, notes)
         case Await():
@@ -185,10 +189,32 @@ def _one(
             assert_never(never)
 
 
-def _take(step: FlowStep, state: SeriesState, now: datetime) -> SeriesState | Do | Wait | Done:
-    if isinstance(step, Stop):
-        return Done(reason="stop_step", detail=step.reason)
-    return _digest(step, state, now) if isinstance(step, Digest) else Do(step=step)
+def _take(
+    step: FlowStep, quiet: Quiet | None, state: SeriesState, now: datetime, notes: list[Note]
+) -> SeriesState | Do | Wait | Done:
+    match step:
+        case Stop():
+            return Done(reason="stop_step", detail=step.reason)
+        case Digest():
+            return _digest(step, state, now)
+        case Send(critical=False) if quiet is not None:
+            return _send_in_peace(step, quiet, state, now, notes)
+        case _:
+            return Do(step=step)
+
+
+def _send_in_peace(
+    step: Send, quiet: Quiet, state: SeriesState, now: datetime, notes: list[Note]
+) -> SeriesState | Do | Wait:
+    until = quiet_until(now, quiet.hours, zone_of(state.zone))
+    if until is None:
+        return Do(step=step)
+    if quiet.mode is InQuiet.HOLD_SERIES:
+        return Wait(step_id=step.id, until=until)
+    notes.append(Note(step_id=step.id, kind="quiet", detail={"mode": quiet.mode.value, "until": until}))
+    if quiet.mode is InQuiet.HOLD:
+        return Do(step=step, not_before=until)
+    return state.after(step.id, {"skipped": "quiet_hours"}).at(state.place + 1, now)
 
 
 def _digest(step: Digest, state: SeriesState, now: datetime) -> SeriesState | Wait:
@@ -225,7 +251,7 @@ def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[No
     for place in range(since, len(state.heard)):
         heard = state.heard[place]
         if place not in state.answered and _fits(heard, step.awaited):
-            told = {"heard": heard.kind, "name": heard.name, "at": heard.at, "data": dict(heard.data)}
+            told = {"heard": heard.kind, "name": heard.name, "at": heard.at.isoformat(), "data": dict(heard.data)}
             notes.append(Note(step_id=step.id, kind="heard", detail={"heard": heard.kind, "name": heard.name}))
             following = replace(state, answered=(*state.answered, place))
             return following.after(step.id, told).at(state.place + 1, now)

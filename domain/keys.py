@@ -74,3 +74,13 @@ def settlement_sequence(hop: int, part: int, number: int) -> int:
 def duplicate_sequence(hop: int, part: int) -> int:
     """Returns the sequence number of the decision that a message was accepted twice: once for each message."""
     return -1 - hop * 2 - part
+
+
+def series_workflow(series_id: str) -> str:
+    """Returns the workflow id of a series."""
+    return f"series/{series_id}"
+
+
+def series_send(series_id: str, step: str, number: int) -> str:
+    """Returns the idempotency key of a series' message: `number` is its place in the series' timeline."""
+    return f"series/{series_id}/{step}/{number}"
