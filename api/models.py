@@ -1,7 +1,6 @@
 """What all wire models share."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,6 +13,8 @@ from pydantic import (
     Strict,
     StringConstraints,
 )
+
+from db.json import plain
 
 
 class Body(BaseModel):
@@ -28,25 +29,14 @@ class Shown(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
-def _plain(value: Any) -> Any:
-    """Returns `value` with every `Decimal` as a JSON number."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and value.adjusted() < 18 else float(value)  # noqa: PLR2004 - what 64 bits hold
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value
-
-
 def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-JsonObject = Annotated[dict[str, Any], PlainSerializer(_plain, when_used="json")]
+JsonObject = Annotated[dict[str, Any], PlainSerializer(plain, when_used="json")]
 """Any JSON object; numbers with a fraction arrive as `Decimal` and leave as numbers."""
 
-Json = Annotated[Any, PlainSerializer(_plain, when_used="json")]
+Json = Annotated[Any, PlainSerializer(plain, when_used="json")]
 """Any JSON value, with numbers as in `JsonObject`."""
 
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]

@@ -50,6 +50,8 @@ notification = tenant_table(
     moment("held_until"),
     col("held_reason", null=True),
     col("page_id", Uuid, null=True),
+    col("series_id", Uuid, null=True),
+    col("series_step", null=True),
     belongs("receiver_id", to="recipient"),
     belongs("template_version_id", to="template_version"),
     belongs("original_notification_id", to="notification"),
@@ -64,6 +66,7 @@ notification = tenant_table(
     Index(None, "tenant_id", "template", "id"),
     Index(None, "tenant_id", "to", "id"),
     Index("notification_parked_idx", "tenant_id", "parked_cause", "id", postgresql_where=text("parked_at IS NOT NULL")),
+    Index("notification_series_idx", "tenant_id", "series_id", "id", postgresql_where=text("series_id IS NOT NULL")),
     Index("notification_open_idx", "id", postgresql_where=text("ended_at IS NULL")),
     Index(
         None,

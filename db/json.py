@@ -26,6 +26,17 @@ def decode(value: str | bytes) -> Any:
     return _DECODER.decode(value if isinstance(value, str) else value.decode())
 
 
+def plain(value: Any) -> Any:
+    """Returns `value` with every `Decimal` as a whole number, or else as a double."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value.adjusted() < 18 else float(value)  # noqa: PLR2004 - what 64 bits hold
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value
+
+
 def _default(value: Any) -> Any:
     if isinstance(value, Decimal) and value.is_finite():
         return orjson.Fragment(str(value))

@@ -59,6 +59,8 @@ class Notification:
     parked_cause: str | None
     parked_account_id: UUID | None
     page_id: UUID | None
+    series_id: UUID | None
+    series_step: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,8 @@ class Filter:
     metadata: Sequence[Sequence[Mapping[str, Any]]] = ()
     idempotency_key: str | None = None
     original_notification_id: UUID | None = None
+    series_id: UUID | None = None
+    series_step: str | None = None
 
 
 ANY_CAUSE = "true"
@@ -142,7 +146,16 @@ _SHOWN = (
     *(column for column in notification.c if column.name not in _HIDDEN),
     template_version.c.number.label("version"),
 )
-_EQUAL = ("resource_type", "resource_id", "channel", "template", "idempotency_key", "original_notification_id")
+_EQUAL = (
+    "resource_type",
+    "resource_id",
+    "channel",
+    "template",
+    "idempotency_key",
+    "original_notification_id",
+    "series_id",
+    "series_step",
+)
 # Ids are made a moment before `created_at`, on another machine's clock.
 _SLACK = timedelta(minutes=5)
 

@@ -1,4 +1,4 @@
-"""Operations and outages that are open, and the workflows that should be at them."""
+"""Operations, outages and series that are open, and the workflows that should be at them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ from domain.notifications import LANES, Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
-    """An operation or a circuit that is open, the workflow that should be at it, and how that is started."""
+    """An operation, a circuit or a series that is open, the workflow that should be at it, and how that is started."""
 
     tenant_id: UUID
     id: UUID
-    subject_type: str  # operation | circuit
+    subject_type: str  # operation | circuit | series
     workflow_id: str
     start: Mapping[str, Any] = field(repr=False)
 
@@ -39,6 +39,16 @@ WHERE c.state <> 'closed' AND c.updated_at < now() - CAST(:age AS interval) AND 
     SELECT FROM outbox AS x WHERE x.tenant_id = c.tenant_id AND x.dedup_key = :start || c.id || '/' || c.episode)
 ORDER BY c.id LIMIT :limit
 """)
+# A series that sleeps is in nobody's way; one whose instant is long over should have gone on.
+_SERIES = text("""
+SELECT s.tenant_id, s.id, f.name FROM series AS s JOIN flow AS f ON f.tenant_id = s.tenant_id AND f.id = s.flow_id
+WHERE s.status = 'running' AND f.status = 'active' AND s.ended_at IS NULL
+  AND (s.next_at < now() - CAST(:age AS interval)
+       OR s.step IS NULL AND s.started_at < now() - CAST(:age AS interval))
+  AND NOT EXISTS (
+    SELECT FROM outbox AS x WHERE x.tenant_id = s.tenant_id AND x.dedup_key = :start || s.id)
+ORDER BY s.next_at NULLS FIRST LIMIT :limit
+""")
 _LANE = LANES[Lane.CRITICAL]
 
 
@@ -48,7 +58,9 @@ async def page(connection: AsyncConnection, *, age: timedelta, limit: int) -> li
     rows = await connection.execute(_OPERATIONS, {**asked, "start": keys.start_of("operation/")})
     found = [_operation(row.tenant_id, row.id, f"{row.kind} {row.total} parked") for row in rows]
     rows = await connection.execute(_CIRCUITS, {**asked, "start": keys.start_of("outage/")})
-    return found + [_circuit(row.tenant_id, row.id, row.episode, row.subject) for row in rows]
+    found += [_circuit(row.tenant_id, row.id, row.episode, row.subject) for row in rows]
+    rows = await connection.execute(_SERIES, {**asked, "start": keys.start_of("series/")})
+    return found + [_series(row.tenant_id, row.id, row.name) for row in rows]
 
 
 async def start(connection: AsyncConnection, item: Owned) -> None:
@@ -83,6 +95,17 @@ def _operation(tenant_id: UUID, operation_id: UUID, summary: str) -> Owned:
         subject_type="operation",
         workflow_id=keys.operation_workflow(str(operation_id)),
         start={"workflow": "operation", "input": order, "summary": summary},
+    )
+
+
+def _series(tenant_id: UUID, series_id: UUID, flow: str) -> Owned:
+    order = {"tenant_id": str(tenant_id), "series_id": str(series_id)}
+    return Owned(
+        tenant_id=tenant_id,
+        id=series_id,
+        subject_type="series",
+        workflow_id=keys.series_workflow(str(series_id)),
+        start={"workflow": "series", "input": order, "summary": flow},
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import duplicates, outbox
 from db.delivery_tables import attempt, receipt
+from db.series_hearing import NewHearing, hear
 from domain import keys
 from domain.reasons import Reason
 from domain.status import Status, advance, after_receipt, failure_of, summarise
@@ -59,13 +60,15 @@ class _Standing:
     awaited: bool
     summary: str
     ended_at: datetime | None
+    series_id: UUID | None
+    series_step: str | None
     attempts: int
     changes: dict[str, Any]
 
 
 _LOCK = text("""
 SELECT m.id AS message_id, m.notification_id, m.hop, m.part, m.status, m.success, m.awaited,
-       n.status AS summary, n.ended_at,
+       n.status AS summary, n.ended_at, n.series_id, n.series_step,
        (SELECT count(*) FROM attempt AS a WHERE a.tenant_id = m.tenant_id AND a.message_id = m.id) AS attempts
 FROM notification AS n JOIN message AS m ON m.tenant_id = n.tenant_id AND m.notification_id = n.id
 WHERE n.tenant_id = :tenant AND n.id = ANY(CAST(:ids AS uuid[]))
@@ -120,6 +123,7 @@ CROSS JOIN LATERAL (
 WHERE n.tenant_id = :tenant AND n.id = asked.id
 """)
 
+_HEARD = {Status.DELIVERED: ("delivered",), Status.READ: ("delivered", "read")}
 _MOMENTS = {Status.SENT: "sent_at", Status.DELIVERED: "delivered_at", Status.READ: "read_at"}
 
 
@@ -132,9 +136,11 @@ async def apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tup
     standings = {row["message_id"]: _standing(dict(row)) for row in rows}
     await connection.execute(_SETTLE, _settled(tenant_id, news))
     others = await _other_attempts(connection, tenant_id, news)
-    signals = []
+    signals: list[outbox.Signal] = []
+    told: list[NewHearing] = []
     for item, match in news:
         standing = standings[match.message_id]
+        told += _told(item, standing)
         before = standing.status
         if item.status.is_failure and others.get(match.message_id, set()) - {match.attempt_id}:
             continue  # it speaks of one attempt; another one is on its way, or may be
@@ -146,6 +152,24 @@ async def apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tup
         await _summarise(connection, tenant_id, standings.values())
     await duplicates.confirm(connection, tenant_id, [one.message_id for one in standings.values() if one.attempts > 1])
     await outbox.add_signals(connection, tenant_id, signals)
+    await hear(connection, tenant_id, told)
+
+
+def _told(item: NewReceipt, standing: _Standing) -> list[NewHearing]:
+    """Returns what the series of a message hears of its receipt; what was read was delivered."""
+    if standing.series_id is None or standing.part != 0 or item.status not in _HEARD:
+        return []
+    data = {"notification_id": str(standing.notification_id), "step": standing.series_step}
+    return [
+        NewHearing(
+            series_id=standing.series_id,
+            cause=f"{standing.notification_id}/{kind}",
+            kind=kind,
+            at=item.occurred_at,
+            data=data,
+        )
+        for kind in _HEARD[item.status]
+    ]
 
 
 def _standing(row: dict[str, Any]) -> _Standing:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.delivery_tables import notification
+from db.series_tables import series
 from db.tables import address, recipient
 
 
@@ -82,6 +83,8 @@ async def erase(connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID
     """Removes a recipient and its addresses; its notifications stay in the ledger without pointing at anybody."""
     owned = (notification.c.tenant_id == tenant_id, notification.c.receiver_id == recipient_id)
     await connection.execute(update(notification).where(*owned).values(receiver_id=None))
+    concerned = (series.c.tenant_id == tenant_id, series.c.receiver_id == recipient_id)
+    await connection.execute(update(series).where(*concerned).values(receiver_id=None))
     await connection.execute(
         delete(address).where(address.c.tenant_id == tenant_id, address.c.recipient_id == recipient_id)
     )

@@ -1,0 +1,102 @@
+"""Many series of a flow at once: where they wait, over to another version, and stopped."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.notifications import LANES, Lane
+
+_WAITING = text("""
+SELECT v.number AS version, s.step, count(*) AS count
+FROM series AS s JOIN flow_version AS v ON v.tenant_id = s.tenant_id AND v.id = s.flow_version_id
+WHERE s.tenant_id = :tenant AND s.flow_id = :flow AND s.ended_at IS NULL
+GROUP BY v.number, s.step ORDER BY v.number, s.step NULLS FIRST
+""")
+_PARKED = text("""
+SELECT reason, count(*) AS count FROM (SELECT reason FROM series WHERE status = 'parked' LIMIT :most) AS some
+GROUP BY reason
+""")
+# The rows are locked in the order of their ids, as by all who lock several series.
+_MIGRATE = text("""
+WITH meant AS MATERIALIZED (
+    SELECT id, step FROM series
+    WHERE tenant_id = :tenant AND flow_id = :flow AND ended_at IS NULL AND flow_version_id <> :version
+    ORDER BY id FOR NO KEY UPDATE
+), moved AS (
+    UPDATE series AS s SET flow_version_id = :version, updated_at = now(), entries = s.entries + 1,
+           place = coalesce(told.place, CASE WHEN s.place > 0 THEN CAST(:behind AS integer) ELSE 0 END),
+           step = coalesce(told.target, s.step)
+    FROM meant LEFT JOIN unnest(CAST(:steps AS text[]), CAST(:targets AS text[]), CAST(:places AS integer[]))
+                         AS told(step, target, place) ON told.step = meant.step
+    WHERE s.tenant_id = :tenant AND s.id = meant.id
+    RETURNING s.id, s.entries, s.step
+), noted AS (
+    INSERT INTO series_entry (tenant_id, id, series_id, number, kind, step, detail, at)
+    SELECT :tenant, gen_random_uuid(), id, entries, 'migrated', step, '{}', now() FROM moved
+)
+INSERT INTO outbox (tenant_id, id, lane, kind, workflow_id, dedup_key, payload)
+SELECT :tenant, gen_random_uuid(), :lane, 'signal', 'series/' || id,
+       'signal/series/' || id || '/migrated/' || :version, '{"signal": "woken", "arguments": []}'
+FROM moved ON CONFLICT DO NOTHING
+""")
+_STOP = text("""
+WITH meant AS MATERIALIZED (
+    SELECT id FROM series
+    WHERE tenant_id = :tenant AND flow_id = :flow AND ended_at IS NULL AND flow_version_id <> :version
+    ORDER BY id FOR NO KEY UPDATE
+), stopped AS (
+    UPDATE series AS s SET status = 'stopped', reason = 'version_replaced', ended_at = now(), next_at = NULL,
+           wakes = '[]', updated_at = now(), entries = s.entries + 1
+    FROM meant WHERE s.tenant_id = :tenant AND s.id = meant.id
+    RETURNING s.id, s.entries
+), noted AS (
+    INSERT INTO series_entry (tenant_id, id, series_id, number, kind, detail, at)
+    SELECT :tenant, gen_random_uuid(), id, entries, 'ended',
+           '{"status": "stopped", "reason": "version_replaced"}', now() FROM stopped
+)
+INSERT INTO outbox (tenant_id, id, lane, kind, workflow_id, dedup_key, payload)
+SELECT :tenant, gen_random_uuid(), :lane, 'signal', 'series/' || id, 'signal/series/' || id || '/stopped',
+       '{"signal": "woken", "arguments": []}'
+FROM stopped ON CONFLICT DO NOTHING
+""")
+
+
+async def parked_by_cause(connection: AsyncConnection, *, most: int) -> Mapping[str, int]:
+    """Returns how many series of all tenants are parked for each cause, looking at `most` of them."""
+    rows: Any = await connection.execute(_PARKED, {"most": most})
+    return {row.reason: row.count for row in rows}
+
+
+async def waiting(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID) -> Sequence[Any]:
+    """Returns how many series that are not over stand at which step, as rows of version, step and count."""
+    return (await connection.execute(_WAITING, {"tenant": tenant_id, "flow": flow_id})).all()
+
+
+async def migrate(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    flow_id: UUID,
+    version_id: UUID,
+    places: Mapping[str, tuple[str, int]],
+    *,
+    behind: int,
+) -> None:
+    """Lets all series of other versions go on by this one, each at the place that its step is given, and wakes them.
+
+    One that stands at no step has not begun, or has taken its last one: it goes `behind` the last one of this version.
+    """
+    asked = {
+        "tenant": tenant_id, "flow": flow_id, "version": version_id, "lane": LANES[Lane.BULK], "steps": list(places),
+        "behind": behind,
+        "targets": [target for target, _ in places.values()], "places": [place for _, place in places.values()],
+    }  # fmt: skip
+    await connection.execute(_MIGRATE, asked)
+
+
+async def stop_other_versions(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, version_id: UUID) -> None:
+    """Stops all series of other versions; what they handed over goes its way."""
+    asked = {"tenant": tenant_id, "flow": flow_id, "version": version_id, "lane": LANES[Lane.BULK]}
+    await connection.execute(_STOP, asked)

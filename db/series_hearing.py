@@ -1,0 +1,116 @@
+"""What series hear: kept once for each cause, and told to the workflow only where it can change what it does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import outbox
+from db.series_tables import series, series_hearing
+from domain import keys
+from domain.flow_state import Heard
+from domain.flow_steps import Awaited
+from domain.series import MOST_HEARD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHearing:
+    """Something that a series is to hear; the same `cause` is heard once."""
+
+    series_id: UUID
+    cause: str
+    kind: str
+    at: datetime
+    name: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewHearing]) -> set[UUID]:
+    """Lets series hear news in their order, and returns those that did; one that is over hears nothing any more."""
+    if not news:
+        return set()
+    standing = await _locked(connection, tenant_id, sorted({one.series_id for one in news}))
+    heard: set[UUID] = set()
+    signals: list[outbox.Signal] = []
+    for one in news:
+        row = standing.get(one.series_id)
+        if row is None or row["heard"] >= MOST_HEARD or not await _keep(connection, tenant_id, one, row["heard"] + 1):
+            continue
+        row["heard"] += 1
+        heard.add(one.series_id)
+        if _wakes(row["wakes"], one):
+            signals.append(woken(one.series_id, f"heard/{row['heard']}"))
+    if heard:
+        await _count(connection, tenant_id, {name: standing[name]["heard"] for name in heard})
+    await outbox.add_signals(connection, tenant_id, signals)
+    return heard
+
+
+def woken(series_id: UUID, cause: str) -> outbox.Signal:
+    """Returns the signal by which a series looks again."""
+    return outbox.Signal(workflow_id=keys.series_workflow(str(series_id)), signal="woken", cause=cause, arguments=[])
+
+
+async def _locked(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Returns those that are not over, locked in the order of their ids: two that hear never wait for each other."""
+    asked = select(series.c.id, series.c.heard, series.c.wakes).where(
+        series.c.tenant_id == tenant_id, series.c.id.in_(ids), series.c.ended_at.is_(None)
+    )
+    rows = await connection.execute(asked.order_by(series.c.id).with_for_update(key_share=True))
+    return {row["id"]: dict(row) for row in rows.mappings()}
+
+
+async def _keep(connection: AsyncConnection, tenant_id: UUID, one: NewHearing, number: int) -> bool:
+    statement = insert(series_hearing).values(
+        tenant_id=tenant_id,
+        id=uuid_utils.compat.uuid7(),
+        series_id=one.series_id,
+        number=number,
+        cause=one.cause,
+        kind=one.kind,
+        name=one.name,
+        data=dict(one.data),
+        at=one.at,
+    )
+    known = ["tenant_id", "series_id", "cause"]
+    return bool((await connection.execute(statement.on_conflict_do_nothing(index_elements=known))).rowcount)
+
+
+def _wakes(wakes: Sequence[Mapping[str, Any]], one: NewHearing) -> bool:
+    heard = Heard(kind=one.kind, name=one.name, at=one.at)
+    return any(wake["kind"] == "*" or heard.fits(Awaited(kind=wake["kind"], name=wake["name"])) for wake in wakes)
+
+
+async def _count(connection: AsyncConnection, tenant_id: UUID, counts: Mapping[UUID, int]) -> None:
+    asked = text("""
+        UPDATE series AS s SET heard = told.heard, updated_at = now()
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS told(id, heard)
+        WHERE s.tenant_id = :tenant AND s.id = told.id
+    """)
+    await connection.execute(asked, {"tenant": tenant_id, "ids": list(counts), "counts": list(counts.values())})
+
+
+async def wake_all(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, *, cause: str, lane: int) -> int:
+    """Wakes every running series of a flow behind what waits already, and returns how many they are."""
+    statement = text("""
+        INSERT INTO outbox (tenant_id, id, lane, kind, workflow_id, dedup_key, payload)
+        SELECT :tenant, gen_random_uuid(), :lane, 'signal', 'series/' || id, 'signal/series/' || id || '/' || :cause,
+               '{"signal": "woken", "arguments": []}'
+        FROM series WHERE tenant_id = :tenant AND flow_id = :flow AND status = 'running' ORDER BY next_at NULLS LAST
+        ON CONFLICT DO NOTHING
+    """)
+    asked = {"tenant": tenant_id, "flow": flow_id, "lane": lane, "cause": cause}
+    return (await connection.execute(statement, asked)).rowcount
+
+
+async def touch(connection: AsyncConnection, tenant_id: UUID, series_id: UUID, cause: str) -> None:
+    """Wakes one series, for a change that was made to it."""
+    statement = update(series).where(series.c.tenant_id == tenant_id, series.c.id == series_id)
+    await connection.execute(statement.values(updated_at=func.now()))
+    await outbox.add_signals(connection, tenant_id, [woken(series_id, cause)])
