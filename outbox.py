@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Collection
+from dataclasses import replace
 from time import monotonic
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from db import outbox, pages
 from db.errors import FAILURES, is_unavailable
 from db.outbox import Entry
 from db.session import Database
+from domain import keys
 from domain.notifications import LANES, Lane
 from domain.pages import SMALLEST_PAGE
 from workflows import starting
@@ -45,6 +47,9 @@ _LONGEST_PAUSE = 600.0
 _CRAMPED_SECONDS = 0.5
 _PACE = 0.02
 """Seconds from one turn to the next: each costs two transactions, however few rows it moves."""
+_SERIES = keys.series_workflow("")
+# Where a series stands is in the database: another workflow under its id goes on from there, or ends at once.
+_REUSE = {"series": WorkflowIDReusePolicy.ALLOW_DUPLICATE}
 
 
 class Dispatcher:
@@ -233,7 +238,7 @@ class Dispatcher:
                 starting.INPUTS[payload["workflow"]](payload["input"]),
                 id=entry.workflow_id,
                 task_queue=self._task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=_REUSE.get(payload["workflow"], WorkflowIDReusePolicy.REJECT_DUPLICATE),
                 search_attributes=starting.search_attributes(entry.tenant_id, payload),
                 static_summary=starting.summary(payload),
                 priority=Priority(priority_key=entry.lane + 1, fairness_key=str(entry.tenant_id)),
@@ -250,8 +255,14 @@ class Dispatcher:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            return "nobody waits"
+            return await self._revive(entry) if entry.workflow_id.startswith(_SERIES) else "nobody waits"
         return "signalled"
+
+    async def _revive(self, entry: Entry) -> str:
+        """Gives a series whose workflow is gone another one: it goes on from where the database has it."""
+        order = {"tenant_id": str(entry.tenant_id), "series_id": entry.workflow_id.removeprefix(_SERIES)}
+        payload = {"workflow": "series", "input": order, "summary": "woken"}
+        return await self._start_workflow(replace(entry, lane=LANES[Lane.TRANSACTIONAL], payload=payload))
 
     async def _listen(self) -> None:
         """Wakes the dispatcher when somebody commits rows; without it, it looks once a second."""

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +33,8 @@ from activities.reconciliation import Reconciliation
 from activities.records import Records
 from activities.repairs import Repairs
 from activities.resolution import Resolution
+from activities.series import SeriesSteps
+from activities.series_calls import SeriesCalls
 from activities.workflow_facts import WorkflowFacts
 from db.session import Database
 from garbage import collect_less_often
@@ -40,6 +42,7 @@ from outbox import Dispatcher
 from providers import PROVIDERS
 from providers.downloads import Downloads
 from providers.transport import Transport
+from providers.web_calls import WebCalls
 from sealing import KeyRing
 from settings import Settings
 from telemetry import configure_logging, serve_metrics
@@ -50,10 +53,18 @@ from workflows.notification import NotificationWorkflow
 from workflows.operation import OperationWorkflow
 from workflows.outage import OutageWorkflow
 from workflows.page import PageWorkflow
+from workflows.series import SeriesWorkflow
 
 log = structlog.get_logger(__name__)
 
-WORKFLOWS = [NotificationWorkflow, PageWorkflow, OperationWorkflow, OutageWorkflow, HousekeepingWorkflow]
+WORKFLOWS = [
+    NotificationWorkflow,
+    PageWorkflow,
+    SeriesWorkflow,
+    OperationWorkflow,
+    OutageWorkflow,
+    HousekeepingWorkflow,
+]
 # Above the 8 seconds that one provider call may take, so that a graceful stop leaves no doubt behind.
 _GRACE = timedelta(seconds=15)
 # Attempts that are planned, claimed or recorded at once: more of them only wait for each other, until the server thinks
@@ -76,11 +87,12 @@ async def compose(
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     bulkheads = bulkheads or Bulkheads(local_activities)
-    transport, downloads = Transport(connections=local_activities), Downloads(allowed_hosts)
+    downloads, calls = Downloads(allowed_hosts), WebCalls(allowed_hosts)
+    transport = Transport(connections=local_activities)
     providers = AccountProviders(key_ring)
     delivery = _delivery(database, transport, Composer(providers, Attachments(database, downloads)), bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
-    try:
+    async with aclosing(transport), aclosing(downloads), aclosing(calls):
         yield Worker(
             client,
             task_queue=task_queue,
@@ -89,6 +101,7 @@ async def compose(
                 *_of_deliveries(database, delivery),
                 *_of_accounts(database, providers, allowed_hosts),
                 *_of_the_database(database),
+                *_of_services(database, calls, key_ring),
                 *_of_housekeeping(client, database),
             ],
             interceptors=[FirstOutcomes(bulkheads)],
@@ -98,9 +111,6 @@ async def compose(
             max_cached_workflows=max_cached_workflows,
             graceful_shutdown_timeout=_GRACE,
         )
-    finally:
-        await transport.aclose()
-        await downloads.aclose()
 
 
 def _of_deliveries(database: Database, delivery: Delivery) -> list[Callable[..., Any]]:
@@ -120,7 +130,14 @@ def _of_the_database(database: Database) -> list[Callable[..., Any]]:
         many.step,
         many.resume_capped,
         Orphans(database).resume,
+        SeriesSteps(database).advance,
     ]
+
+
+def _of_services(database: Database, calls: WebCalls, key_ring: KeyRing) -> list[Callable[..., Any]]:
+    """Returns the activities that ask services of tenants."""
+    asking = SeriesCalls(database, calls, key_ring)
+    return [asking.call, asking.give_up]
 
 
 def _of_accounts(

@@ -1,4 +1,4 @@
-"""Operations and outages that are open: what others wait for must not lose its workflow."""
+"""Operations, outages and series that are open: what others wait for must not lose its workflow."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ LIVING = frozenset({Life.RUNNING, Life.INTERRUPTED})
 
 
 class OpenOperations:
-    """Looks whether open operations and outages still have their workflow."""
+    """Looks whether open operations, outages and series still have their workflow."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class OpenOperations:
     @activity.defn(name="housekeeping.operations")
     @counted("housekeeping.operations")
     async def look(self, sweep: Sweep) -> Swept:  # noqa: ARG002 - every step takes its order
-        """Gives open operations and outages that lost their workflow another one, or ends them as somebody wanted."""
+        """Gives what is open and lost its workflow another one, or ends it as somebody wanted."""
         orphans = await self.orphans()
         for item, workflow in orphans:
             try:
@@ -57,10 +57,13 @@ class OpenOperations:
         return [(row, facts[row.workflow_id]) for row in rows if facts[row.workflow_id].life not in LIVING]
 
     async def mend(self, item: Owned, workflow: Workflow) -> NewFinding:
-        """Starts what is gone under its own id; of what was closed, an outage begins anew and an operation stops."""
+        """Starts what is gone under its own id; of what was closed, an operation stops and everything else goes on.
+
+        Where a series stands is in the database: another workflow goes on from there, under the same id.
+        """
         found = about(item, workflow)
         async with self._database.tenant(item.tenant_id) as connection:
-            if workflow.life is Life.GONE:
+            if workflow.life is Life.GONE or item.subject_type == "series":
                 await owned.start(connection, item)
             elif found.repair is Repair.ENDED:
                 await owned.stop(connection, item)

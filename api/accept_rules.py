@@ -8,8 +8,8 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from activities.prepared_versions import PreparedVersion
 from api.notification_models import Attachment, FallbackRule, NotificationBody
-from api.prepared_versions import PreparedVersion
 from api.problem_types import Kind
 from api.problems import Problem, invalid
 from db.acceptance import Found, NewNotification

@@ -11,10 +11,10 @@ import structlog
 from fastapi import Depends, Request
 
 from activities.accounts import AccountProviders
+from activities.prepared_versions import PreparedVersions
 from api.callback_groups import Heard
 from api.line_bounds import LineBounds
 from api.metrics import Metrics
-from api.prepared_versions import PreparedVersions
 from api.shared_lookups import SharedLookups
 from api.waker import Waker
 from db.groups import Groups

@@ -9,6 +9,7 @@ from fastapi import Header, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import channels
+from activities.prepared_versions import parts_of, schema_of
 from api.accept_rules import Ask, Note
 from api.acceptance import accept_one
 from api.auth import Principal, needs
@@ -16,7 +17,6 @@ from api.notification_models import NotificationBody
 from api.notification_views import Accepted
 from api.notifications import ACCEPTING, REPLAYED, answered
 from api.openapi import problem_responses
-from api.prepared_versions import parts_of, schema_of
 from api.problems import invalid, not_found
 from api.routing import noun_router
 from api.scopes import Scope

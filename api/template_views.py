@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import Field
 
+from activities.prepared_versions import parts_of, schema_of
 from api.models import Json, JsonObject, Shown
 from api.paging import Page
-from api.prepared_versions import parts_of, schema_of
 from db.templates import Template as StoredTemplate
 from db.templates import Version as StoredVersion
 from domain.recipients import Channel

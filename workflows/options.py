@@ -24,3 +24,13 @@ PATIENT = RetryPolicy(
 
 # What is done again in half a minute anyway is not tried for long.
 BRIEF = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_attempts=3)
+
+# Connecting takes 5 seconds at most, answering 10, writing it down 5.
+CALL_TIMEOUT = timedelta(seconds=30)
+# A tenant's service that is away for an hour is still asked; afterwards somebody has to look.
+CALLING = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=3.0,
+    maximum_interval=timedelta(minutes=10),
+    maximum_attempts=12,
+)

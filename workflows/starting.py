@@ -11,6 +11,7 @@ from domain.notifications import NotificationInput
 from domain.operations import OperationInput
 from domain.outages import OutageInput
 from domain.pages import PageInput
+from domain.series import SeriesInput
 
 _TEXT = {
     "template": SearchAttributeKey.for_keyword("CarillonTemplate"),
@@ -48,6 +49,7 @@ INPUTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "notification": _notification,
     "operation": lambda fields: OperationInput(**fields),
     "outage": lambda fields: OutageInput(**fields),
+    "series": lambda fields: SeriesInput(**fields),
     "page": lambda fields: PageInput(**{**fields, "notification_ids": tuple(fields["notification_ids"])}),
 }
 """How the input of each kind of workflow is read from its row."""

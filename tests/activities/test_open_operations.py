@@ -1,7 +1,7 @@
-"""Operations and outages that lost their workflow get another one, or end as somebody wanted."""
+"""Operations, outages and series that lost their workflow get another one, or end as somebody wanted."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,13 @@ from activities.open_operations import OpenOperations
 from activities.sweeping import Sweep
 from activities.workflow_facts import WorkflowFacts
 from db.care_tables import circuit, operation
+from db.series_tables import series
 from db.session import Database
 from db.tables import outbox
 from domain import keys
 from sealing import KeyRing
 from tests import factories
+from tests.activities.series_clock import publish
 from tests.stalled import NO_TIME, Yard
 from workflows.starting import INPUTS
 
@@ -66,6 +68,51 @@ async def test_a_circuit_without_its_workflow_gets_it_back(yard: Yard) -> None:
     (start,) = await yard.rows(outbox)
     assert start["workflow_id"] == keys.outage_workflow(str(made), 3)
     assert INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
+
+
+async def make_series(yard: Yard, **values: Any) -> UUID:
+    flow_id, version_id = await publish(yard.database, yard.tenant_id, "name: hello\nsteps: [{send: hello}]")
+    fields = {
+        "flow_id": flow_id, "flow_version_id": version_id, "key": "k", "to": "+919876543210", "to_kind": "phone",
+        **values,
+    }  # fmt: skip
+    return await factories.insert(yard.database, yard.tenant_id, series, **fields)
+
+
+async def test_a_series_that_never_began_gets_its_workflow_back(yard: Yard) -> None:
+    made = await make_series(yard)
+    await house(yard).look(Sweep())
+    (start,) = await yard.rows(outbox)
+    assert start["workflow_id"] == keys.series_workflow(str(made))
+    assert INPUTS[start["payload"]["workflow"]](start["payload"]["input"])
+    (found,) = await yard.findings()
+    assert (found.kind, found.repair, found.subject_type) == ("owner_lost", "started", "series")
+
+
+async def test_a_series_whose_workflow_was_terminated_goes_on(yard: Yard) -> None:
+    made = await make_series(yard, step="wait", next_at=datetime(2026, 6, 1, tzinfo=UTC))
+    workflow_id = keys.series_workflow(str(made))
+    handle = await yard.client.start_workflow("series", id=workflow_id, task_queue="nobody")
+    await handle.terminate()
+    found = await swept_until_found(yard)
+    assert (found.repair, found.detail["workflow"]) == ("started", "stopped")
+    assert [row["workflow_id"] for row in await yard.rows(outbox)] == [workflow_id]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"step": "wait", "next_at": datetime(2199, 6, 1, tzinfo=UTC)},
+        {"step": "wait"},
+        {"status": "paused"},
+        {"status": "stopped", "ended_at": datetime(2026, 6, 1, tzinfo=UTC)},
+    ],
+    ids=["one that sleeps", "one that waits to hear something", "one that is paused", "one that is over"],
+)
+async def test_a_series_that_has_nothing_to_do_is_left_alone(yard: Yard, values: dict[str, Any]) -> None:
+    await make_series(yard, **values)
+    await house(yard).look(Sweep())
+    assert await yard.rows(outbox) == []
 
 
 async def test_an_operation_whose_workflow_was_terminated_stops(yard: Yard) -> None:

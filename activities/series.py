@@ -1,0 +1,183 @@
+"""A look at a series: what is due is decided and done in one transaction, so it is done once, whatever breaks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+
+from activities.persistence import persist
+from activities.programs import Programs
+from activities.series_facts import facts_with_outcomes, state_of_series
+from activities.series_sends import NotPossible, Sending, Sends
+from crashpoints import crash_here
+from db import flows, series, series_steps
+from db.flow_json import state_document
+from db.series import Entry, Series
+from db.session import Database
+from domain.conditions import ConditionError, holds
+from domain.flow_program import Program
+from domain.flow_state import SeriesState
+from domain.flow_steps import Awaited, Call, Send, Throttle, Update
+from domain.flows import Decision, Do, Done, Stuck, Wait, decide, taken
+from domain.series import Pause, SeriesInput, SeriesStatus
+
+_MOST_AT_ONCE = 10
+"""Steps of one look; after them the workflow is told, so that it stays the one who acts."""
+
+
+class SeriesSteps:
+    """Decides what a series does next, and does it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._programs = Programs()
+        self._sends = Sends()
+
+    @activity.defn(name="series.advance")
+    async def advance(self, order: SeriesInput, now: datetime) -> Pause:
+        """Does what is due at `now`, the workflow's own time, and returns until when there is nothing to do."""
+        pause = Pause(again=True)
+        for _ in range(_MOST_AT_ONCE):
+            pause = await persist(lambda: self._look(order, now))
+            if not pause.again:
+                break
+        return pause
+
+    async def _look(self, order: SeriesInput, now: datetime) -> Pause:
+        tenant_id, series_id = UUID(order.tenant_id), UUID(order.series_id)
+        async with self._database.tenant(tenant_id) as connection:
+            # First the flow, then the series, as those who publish lock them; so pausing a flow waits for its sends.
+            await flows.hold(connection, tenant_id, series_id)
+            row = await series.get(connection, tenant_id, series_id, lock=True)
+            if row is None:
+                return Pause(ended="gone")
+            if SeriesStatus(row.status).is_over:
+                return Pause(ended=row.reason or row.status)
+            if row.status == SeriesStatus.PAUSED:
+                return Pause(shown="paused")
+            pause = await _Look(connection, tenant_id, row, now).take(self._programs, self._sends)
+            crash_here("before_series_commit")
+        crash_here("after_series_commit")
+        return pause
+
+
+class _Look:
+    """One transaction of one series."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: UUID, row: Series, now: datetime) -> None:
+        self._connection, self._tenant_id, self._row, self._now = connection, tenant_id, row, now
+        self._entries: list[Entry] = []
+        self._zone = "UTC"
+
+    async def take(self, programs: Programs, sends: Sends) -> Pause:
+        """Decides, does one thing at most, and writes down what came of it."""
+        if self._row.flow_status != "active":
+            return Pause(shown=f"its flow is {self._row.flow_status}")
+        program = await programs.get(self._connection, self._tenant_id, self._row.flow_version_id)
+        state = await state_of_series(self._connection, self._tenant_id, self._row)
+        self._zone = state.zone
+        decision = decide(program, state, self._now, holds)
+        if self._row.status == SeriesStatus.PARKED and not isinstance(decision.next, Done):
+            return Pause(shown=f"parked: {self._row.reason}")
+        for one in decision.notes:
+            self._note(one.kind, one.step_id, **one.detail)
+        try:
+            return await self._carry_out(program, decision, sends)
+        except NotPossible as error:
+            return await self._park(program, decision, error.reason, error.detail)
+        except ConditionError as error:
+            return await self._park(program, decision, "condition_failed", str(error))
+
+    async def _carry_out(self, program: Program, decision: Decision, sends: Sends) -> Pause:
+        match decision.next:
+            case Do():
+                return await self._do(program, decision.state, decision.next, sends)
+            case Wait():
+                return await self._wait(program, decision.state, decision.next)
+            case Stuck():
+                return await self._park(program, decision, decision.next.reason, decision.next.detail)
+            case Done():
+                return await self._end(decision.state, decision.next)
+
+    async def _end(self, state: SeriesState, done: Done) -> Pause:
+        status = (SeriesStatus.COMPLETED if done.reason == "completed" else SeriesStatus.STOPPED).value
+        self._note("ended", None, status=status, reason=done.reason, detail=done.detail)
+        await self._save(state, step=None)
+        await series.end(
+            self._connection, self._tenant_id, self._row.id, status=status, reason=done.reason, detail=done.detail
+        )
+        return Pause(ended=done.reason)
+
+    async def _do(self, program: Program, state: SeriesState, do: Do, sends: Sends) -> Pause:
+        facts = facts_with_outcomes(state)
+        if isinstance(do.step, Call):  # asked outside of any transaction, and taken when it has answered
+            await self._save(state, step=do.step.id, next_at=None, wakes=_wakes(program))
+            return Pause(call=True, shown=f"asks a service: {do.step.id}")
+        outcome = await self._outcome(do, facts, sends)
+        self._note(_DONE[type(do.step)], do.step.id, **outcome)
+        following = taken(program, state, outcome, self._now)
+        await self._save(following, step=program.next_step(following.place), next_at=None, wakes=[])
+        return Pause(again=True)
+
+    async def _outcome(self, do: Do, facts: Mapping[str, Any], sends: Sends) -> dict[str, Any]:
+        """Takes a step, and returns what came of it."""
+        row = self._row
+        match do.step:
+            case Send():
+                number = row.entries + len(self._entries) + 1
+                sending = Sending(
+                    series=row, step=do.step, number=number, facts=facts, now=self._now, zone=self._zone,
+                    not_before=do.not_before,
+                )  # fmt: skip
+                return await sends.send(self._connection, self._tenant_id, sending)
+            case Throttle():
+                return await series_steps.throttled(self._connection, self._tenant_id, row, do.step, self._now)
+            case Update():
+                return await series_steps.updated(self._connection, self._tenant_id, row, do.step, facts)
+            case _:
+                raise LookupError(f"{do.step!r} takes no time")
+
+    async def _wait(self, program: Program, state: SeriesState, wait: Wait) -> Pause:
+        if (wait.step_id, wait.until) != (self._row.step, self._row.next_at):
+            self._note("waiting", wait.step_id, until=wait.until, awaited=[_spelt(one) for one in wait.awaited])
+        await self._save(state, step=wait.step_id, next_at=wait.until, wakes=_wakes(program, wait.awaited))
+        shown = f"{wait.step_id} until {wait.until.isoformat()}" if wait.until else f"{wait.step_id}"
+        return Pause(until=wait.until, shown=shown)
+
+    async def _park(self, program: Program, decision: Decision, reason: str, detail: str) -> Pause:
+        """Lets the series stand where it is until somebody has mended what keeps it, or something ends it."""
+        stood = decision.next
+        step = stood.step.id if isinstance(stood, Do) else self._row.step if isinstance(stood, Done) else stood.step_id
+        self._note("parked", step, reason=reason, detail=detail)
+        parked = {"status": SeriesStatus.PARKED.value, "reason": reason, "detail": detail, "next_at": None}
+        await self._save(decision.state, step=step, wakes=_wakes(program), **parked)
+        return Pause(shown=f"parked: {reason}")
+
+    def _note(self, kind: str, step: str | None, **detail: Any) -> None:
+        told = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in detail.items()}
+        self._entries.append(Entry(kind=kind, step=step, at=self._now, detail=told))
+
+    async def _save(self, state: SeriesState, *, step: str | None, **values: Any) -> None:
+        connection, tenant_id, row = self._connection, self._tenant_id, self._row
+        entries = await series.note(connection, tenant_id, row.id, row.entries, self._entries)
+        document = state_document(state)
+        await series.change(
+            connection, tenant_id, row.id, state=document, place=state.place, step=step, entries=entries, **values
+        )
+
+
+_DONE = {Send: "sent", Throttle: "throttle", Update: "updated"}
+
+
+def _wakes(program: Program, awaited: Sequence[Awaited] = ()) -> list[dict[str, str | None]]:
+    """Returns what the series is to be woken by: what it waits for, and what ends it wherever it is."""
+    if program.flow.stop_if is not None:
+        return [{"kind": "*", "name": None}]
+    return [{"kind": one.kind, "name": one.name} for one in (*awaited, *program.flow.stop_when)]
+
+
+def _spelt(awaited: Awaited) -> str:
+    return f"{awaited.kind}:{awaited.name}" if awaited.name else awaited.kind

@@ -1,0 +1,124 @@
+"""Calls of a series on a real database: asked outside of transactions, and the answer counts once."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.series_calls import SeriesCalls
+from db.session import Database
+from domain.errors import DeliveryError, Rejected, Unavailable
+from domain.series import SeriesInput
+from providers.web_calls import Answer, WebCalls
+from sealing import KeyRing
+from tests import factories
+from tests.activities.series_clock import Clock, started
+from tests.activities.test_series import SMS
+
+Meanwhile = Callable[[], Awaitable[Any]]
+ASKING = """
+name: asking
+steps:
+- call: https://example.com/check
+  id: check
+  data: {order: data.order}
+- branch:
+  - when: outcomes.check.body.free > 0
+    steps: [{send: hello, id: free}]
+  otherwise: [{send: hello, id: full}]
+"""
+
+
+class Service(WebCalls):
+    """A service that answers as it is told, and does something in the midst of it."""
+
+    def __init__(self, answer: Answer | DeliveryError) -> None:
+        super().__init__()
+        self.answer = answer
+        self.asked: list[dict[str, Any]] = []
+        self.meanwhile: Meanwhile | None = None
+
+    async def post(self, url: str, body: bytes, **said: Any) -> Answer:
+        self.asked.append({"url": url, "body": body, **said})
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if isinstance(self.answer, DeliveryError):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+async def clock(database: Database, tenant_id: UUID) -> Clock:
+    await factories.make_version(database, tenant_id, SMS)
+    made = await started(database, tenant_id, ASKING, data={"name": "Asha", "order": 7})
+    pause = await made.look()
+    assert (pause.call, pause.shown) == (True, "asks a service: check")
+    return made
+
+
+def order(clock: Clock) -> SeriesInput:
+    return SeriesInput(tenant_id=str(clock.tenant_id), series_id=str(clock.series_id))
+
+
+async def call(clock: Clock, service: Service, key_ring: KeyRing) -> None:
+    await SeriesCalls(clock.database, service, key_ring).call(order(clock), clock.now)
+
+
+@pytest.mark.parametrize(("free", "expected"), [(3, "free"), (0, "full")])
+async def test_an_answer_decides_what_follows(clock: Clock, key_ring: KeyRing, free: int, expected: str) -> None:
+    service = Service(Answer(status=200, body={"free": free}))
+    await call(clock, service, key_ring)
+    assert (await clock.until()).ended == "completed"
+    assert [one["series_step"] for one in await clock.sent()] == [expected]
+    assert ("0:00:00", "called", "check") in await clock.transcript()
+    (asked,) = service.asked
+    assert asked["url"] == "https://example.com/check"
+    assert b'"data":{"order":7}' in asked["body"]
+    assert asked["secrets"] == key_ring.digests(str(clock.tenant_id), purpose="webhook")
+
+
+async def test_a_repetition_is_the_same_call_and_counts_once(clock: Clock, key_ring: KeyRing) -> None:
+    service = Service(Unavailable("away"))
+    with pytest.raises(ApplicationError) as error:
+        await call(clock, service, key_ring)
+    assert (error.value.type, error.value.non_retryable) == ("unavailable", False)
+    service.answer = Answer(status=200, body={"free": 1})
+    await call(clock, service, key_ring)
+    await call(clock, service, key_ring)  # its answer was lost on the way to the workflow
+    assert len({asked["call_id"] for asked in service.asked}) == 1
+    assert len(service.asked) == 2
+    assert [kind for _, kind, _ in await clock.transcript()].count("called") == 1
+
+
+async def test_a_refusal_is_not_asked_again_and_parks_it(clock: Clock, key_ring: KeyRing) -> None:
+    calls = SeriesCalls(clock.database, Service(Rejected("the service answered 404")), key_ring)
+    with pytest.raises(ApplicationError) as error:
+        await calls.call(order(clock), clock.now)
+    assert (error.value.type, error.value.non_retryable) == ("rejected", True)
+    await calls.give_up(order(clock), clock.now, "call_rejected", "the service answered 404")
+    row = await clock.row()
+    assert (row.status, row.reason, row.detail, row.step) == (
+        "parked", "call_rejected", "the service answered 404", "check",
+    )  # fmt: skip
+    await clock.change(status="running")
+    assert (await clock.look()).call
+
+
+async def test_data_that_cannot_be_made_is_not_asked(database: Database, tenant_id: UUID, key_ring: KeyRing) -> None:
+    made = await started(database, tenant_id, ASKING, data={})
+    await made.look()
+    service = Service(Answer(status=200, body=None))
+    with pytest.raises(ApplicationError) as error:
+        await call(made, service, key_ring)
+    assert (error.value.type, error.value.non_retryable, service.asked) == ("condition_failed", True, [])
+
+
+async def test_an_answer_that_comes_after_a_stop_counts_for_nothing(clock: Clock, key_ring: KeyRing) -> None:
+    service = Service(Answer(status=200, body={"free": 1}))
+    service.meanwhile = lambda: clock.change(status="paused")
+    await call(clock, service, key_ring)
+    assert "called" not in [kind for _, kind, _ in await clock.transcript()]
+    await SeriesCalls(clock.database, service, key_ring).give_up(order(clock), clock.now, "call_rejected", "x")
+    assert (await clock.row()).status == "paused"
