@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from crashpoints import crash_here
-from db import callbacks, receipts
+from db import callbacks, receipts, series_replies
 from db.callbacks import NewCallback, NewInbound
 from db.groups import Groups
 from db.receipts import NewReceipt
@@ -39,8 +39,10 @@ def callback_groups(database: Database) -> Groups[Heard, bool]:
         async with database.tenant(tenant_id, kept=True) as connection:
             new = await callbacks.keep(connection, tenant_id, [heard.callback for heard in group])
             fresh = [heard for heard in group if heard.callback.id in new]
-            await callbacks.add_inbound(connection, tenant_id, [item for heard in fresh for item in heard.inbound])
+            inbound = [item for heard in fresh for item in heard.inbound]
+            await callbacks.add_inbound(connection, tenant_id, inbound)
             await receipts.add(connection, tenant_id, [item for heard in fresh for item in heard.receipts])
+            await series_replies.tell(connection, tenant_id, inbound)
             crash_here("before_callback_commit")
         crash_here("after_callback_commit")
         return [heard.callback.id in new for heard in group]

@@ -61,7 +61,7 @@ async def cancel_notification(notification_id: NotificationId, principal: Sender
         standing = await cancellations.lock(connection, principal.tenant_id, notification_id)
         if standing is None:
             raise not_found("notification")
-        fact = await _cancel(connection, principal, standing)
+        fact = await cancel_locked(connection, principal, standing)
         crash_here("before_cancel_commit")
     crash_here("after_cancel_commit")
     services.wake()
@@ -80,13 +80,16 @@ async def cancel_by_key(body: KeyToCancel, principal: Sender, services: Services
         if standing is None:
             fact = await _bury(connection, principal, key)
         else:
-            fact = await _cancel(connection, principal, standing)
+            fact = await cancel_locked(connection, principal, standing)
     services.wake()
     return fact
 
 
-async def _cancel(connection: AsyncConnection, principal: Principal, standing: Standing) -> Cancellation:
-    """Decides under the notification's lock; a claim takes the same lock, so it comes wholly before or after."""
+async def cancel_locked(connection: AsyncConnection, principal: Principal, standing: Standing) -> Cancellation:
+    """Stops a locked notification, or says which message was quicker.
+
+    It decides under the notification's lock; a claim takes the same lock, so it comes wholly before or after.
+    """
     message = await cancellations.underway(connection, principal.tenant_id, standing.id)
     if standing.ended_at is not None:
         return _fact(standing, message)

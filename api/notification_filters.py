@@ -35,6 +35,8 @@ async def _filter(
     created_before: Moment | None = None,
     idempotency_key: Wanted = None,
     original_notification_id: UUID | None = None,
+    series_id: UUID | None = None,
+    series_step: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Filter:
     return Filter(
         resource_type=resource_type,
@@ -51,6 +53,8 @@ async def _filter(
         metadata=_metadata(request),
         idempotency_key=idempotency_key,
         original_notification_id=original_notification_id,
+        series_id=series_id,
+        series_step=series_step,
     )
 
 

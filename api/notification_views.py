@@ -118,6 +118,8 @@ class Notification(Shown):
     reason: str | None
     reason_text: str | None = Field(description="The reason in a sentence.")
     original_notification_id: UUID | None
+    series_id: UUID | None = Field(description="The series whose step it is.")
+    series_step: str | None
     cancel_requested_at: datetime | None
     created_at: datetime
     updated_at: datetime

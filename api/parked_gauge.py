@@ -1,11 +1,11 @@
-"""How many notifications are parked, as the API shows it among its metrics."""
+"""How many notifications and series are parked, as the API shows it among its metrics."""
 
 from datetime import datetime, timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from db import parked
+from db import parked, series_fleet
 from db.errors import FAILURES
 from db.session import Database
 
@@ -26,7 +26,13 @@ class ParkedGauge:
             ("cause",),
             registry=registry,
         )
-        self._causes: set[str] = set()
+        self._of_series = Gauge(
+            "carillon_series_parked",
+            f"Parked series of all tenants, counted up to {MOST:,}; the same in every API process.",
+            ("cause",),
+            registry=registry,
+        )
+        self._seen: set[tuple[Gauge, str]] = set()
         self._counted_at: datetime | None = None
 
     async def refresh(self, database: Database, now: datetime) -> None:
@@ -36,10 +42,11 @@ class ParkedGauge:
         self._counted_at = now
         try:
             async with database.system() as connection:
-                counts = await parked.by_cause(connection, most=MOST)
+                counts = {self._gauge: await parked.by_cause(connection, most=MOST)}
+                counts[self._of_series] = await series_fleet.parked_by_cause(connection, most=MOST)
         except FAILURES as error:
             log.warning("parked.not_counted", error=type(error).__name__)
             return
-        self._causes |= counts.keys()
-        for cause in self._causes:
-            self._gauge.labels(cause).set(counts.get(cause, 0))
+        self._seen |= {(gauge, cause) for gauge, found in counts.items() for cause in found}
+        for gauge, cause in self._seen:
+            gauge.labels(cause).set(counts[gauge].get(cause, 0))

@@ -45,5 +45,5 @@ def test_the_options_of_the_program_itself_are_named() -> None:
 
 
 def test_the_reference_names_no_other_command() -> None:
-    named = set(re.findall(r"^\| `carillon ([a-z ]+)` \|", REFERENCE, re.MULTILINE))
+    named = set(re.findall(r"^\| `carillon ([a-z -]+)` \|", REFERENCE, re.MULTILINE))
     assert named == set(COMMANDS) - {""}

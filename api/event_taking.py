@@ -1,0 +1,211 @@
+"""What an event does: it starts series of the flows that are on for it, and feeds those that run with its key."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from activities.programs import Programs
+from activities.series_facts import person
+from api.recipient_models import parse_address
+from api.series_starting import Begun, begin, catch_up, missing_anchors
+from db import events, flows, series, series_steps
+from db.events import NewEvent
+from db.flows import Listening
+from db.json import plain
+from db.series import NewSeries
+from db.series_hearing import NewHearing, hear
+from domain.calendar import is_in_reach
+from domain.conditions import ConditionError, holds, value_of
+from domain.flow_events import fits, most_exact
+from domain.flow_program import Program
+from domain.recipients import AddressKind
+
+_LONGEST_KEY = 255
+
+
+class NotMeant(Exception):  # noqa: N818 - no error: the event is kept, this flow has nothing to do with it
+    """An event does not start a series, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """What a flow makes of an event.
+
+    Attributes:
+        pattern: The pattern of its `on` that fits best, if one does.
+        hears: Whether its series listen to such events.
+        key: Whose series is meant.
+        refusal: Why it does not start one although a pattern fits.
+    """
+
+    flow: Listening
+    program: Program
+    pattern: str | None
+    hears: bool
+    key: str | None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What an event did with one flow."""
+
+    flow: str
+    result: str
+    series_id: UUID | None = None
+    detail: str | None = None
+    replaced: UUID | None = None
+
+
+class Taking:
+    """Takes events in, each in a transaction of its own."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: UUID, programs: Programs, now: datetime) -> None:
+        self._connection, self._tenant_id, self._programs, self._now = connection, tenant_id, programs, now
+
+    async def take(self, new: NewEvent) -> list[Effect] | None:
+        """Keeps an event and lets it do what it does, or returns None where it came before."""
+        kept = await events.keep(self._connection, self._tenant_id, new)
+        if kept is None:
+            return None
+        effects = [effect for one in await self.meetings(new) for effect in await self._effects(one, new, kept)]
+        started = sum(effect.result == "started" for effect in effects)
+        fed = sum(effect.result == "fed" for effect in effects)
+        await events.count(self._connection, self._tenant_id, kept, started=started, fed=fed)
+        return effects
+
+    async def meetings(self, new: NewEvent) -> list[Meeting]:
+        """Returns what every flow that has to do with an event makes of it; nothing is changed."""
+        found = []
+        for flow in await flows.listening(self._connection, self._tenant_id):
+            pattern = most_exact(flow.starts_on, new.type) if flow.status == "active" else None
+            hears = any(fits(one, new.type) for one in flow.hears)
+            if pattern is not None or hears:
+                program = await self._programs.get(self._connection, self._tenant_id, flow.version_id)
+                found.append(_meeting(flow, program, new, pattern=pattern, hears=hears))
+        return found
+
+    async def _effects(self, meeting: Meeting, new: NewEvent, kept: UUID) -> list[Effect]:
+        effects = []
+        if meeting.pattern is not None and meeting.refusal is None:
+            effects.append(await self._start(meeting, new))
+        elif meeting.pattern is not None:
+            effects.append(Effect(flow=meeting.flow.name, result="not_meant", detail=meeting.refusal))
+        if meeting.hears and meeting.key is not None:
+            effects.append(await self._feed(meeting, meeting.key, new, kept))
+        return effects
+
+    async def _start(self, meeting: Meeting, new: NewEvent) -> Effect:
+        name = meeting.flow.name
+        try:
+            asked = await self._new_series(meeting, new)
+        except NotMeant as error:
+            return Effect(flow=name, result="refused", detail=str(error))
+        flow = meeting.program.flow
+        begun: Begun = await begin(self._connection, self._tenant_id, asked, flow=name, again=flow.again, now=self._now)
+        if begun.result == "started" and begun.series_id is not None and asked.key is not None:
+            await catch_up(self._connection, self._tenant_id, begun.series_id, asked.flow_id, asked.key)
+        return Effect(flow=name, result=begun.result, series_id=begun.series_id, replaced=begun.replaced)
+
+    async def _feed(self, meeting: Meeting, key: str, new: NewEvent, kept: UUID) -> Effect:
+        """Lets the series of the key hear the event, or the event wait for a series that has not begun yet."""
+        name, flow_id = meeting.flow.name, meeting.flow.flow_id
+        await series.lock_key(self._connection, self._tenant_id, flow_id, key, patience=_PATIENCE)
+        running = await events.running(self._connection, self._tenant_id, flow_id, key)
+        if running is None:
+            await events.wait(self._connection, self._tenant_id, flow_id, key, kept)
+            return Effect(flow=name, result="waits")
+        news = NewHearing(
+            series_id=running, cause=f"event/{kept}", kind="event", name=new.type, at=new.occurred_at, data=_object(new)
+        )
+        heard = await hear(self._connection, self._tenant_id, [news])
+        return Effect(flow=name, result="fed" if heard else "not_heard", series_id=running)
+
+    async def _new_series(self, meeting: Meeting, new: NewEvent) -> NewSeries:
+        flow, facts = meeting.program.flow, _facts(new)
+        if flow.to is None:
+            raise NotMeant("the flow does not say whom it is for")
+        kind, expression = flow.to
+        to = _text(expression, facts, "to")
+        to, receiver = await self._receiver(kind, to)
+        data = _object(new)
+        anchors = dict(_anchors(meeting.program, data))
+        return NewSeries(
+            flow_id=meeting.flow.flow_id,
+            flow_version_id=meeting.flow.version_id,
+            key=meeting.key,
+            to=to,
+            to_kind=kind,
+            receiver_id=receiver[0] if receiver else None,
+            zone=None,
+            anchors=anchors,
+            data=data,
+            event=events.facts(new),
+            resource_type=new.type.partition(".")[0][:128] if new.subject else None,
+            resource_id=new.subject[:256] if new.subject else None,
+        )
+
+    async def _receiver(self, kind: str, to: str) -> tuple[str, tuple[UUID, series_steps.Receiver] | None]:
+        if kind == "recipient":
+            known = await series_steps.by_external_id(self._connection, self._tenant_id, to)
+            if known is None:
+                raise NotMeant("there is no recipient with the id that `to` gives; create it first")
+            return to, known
+        try:
+            address = parse_address(AddressKind(kind), to)
+        except ValueError as error:
+            raise NotMeant(f"`to` gives no {kind}: {error}") from error
+        return address.value, await series_steps.holder(self._connection, self._tenant_id, address)
+
+
+_PATIENCE = 2.0
+
+
+def _meeting(flow: Listening, program: Program, new: NewEvent, *, pattern: str | None, hears: bool) -> Meeting:
+    facts, key, refusal = _facts(new), None, None
+    try:
+        if program.flow.key is not None:
+            key = _text(program.flow.key, facts, "key")[:_LONGEST_KEY]
+        if pattern is not None and program.flow.match is not None and not holds(program.flow.match, facts):
+            refusal = f"`match` does not hold: {program.flow.match}"
+    except (ConditionError, NotMeant) as error:
+        refusal = str(error)
+    return Meeting(flow=flow, program=program, pattern=pattern, hears=hears, key=key, refusal=refusal)
+
+
+def _facts(new: NewEvent) -> Mapping[str, Any]:
+    event = plain(dict(events.facts(new)))
+    return {
+        "event": event, "data": plain(_object(new)), "recipient": person("", None), "series": {}, "outcomes": {},
+        "heard": [],
+    }  # fmt: skip
+
+
+def _text(expression: str, facts: Mapping[str, Any], what: str) -> str:
+    try:
+        value = value_of(expression, facts)
+    except ConditionError as error:
+        raise NotMeant(f"`{what}` ({expression}): {error}") from error
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise NotMeant(f"`{what}` ({expression}) gives no text")
+    return str(value)
+
+
+def _object(new: NewEvent) -> Mapping[str, Any]:
+    return new.data if isinstance(new.data, dict) else {"value": new.data}
+
+
+def _anchors(program: Program, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the dates that the flow counts from: members of the event's data with their names."""
+    for name in missing_anchors(program.flow, {}):
+        try:
+            instant = datetime.fromisoformat(str(data[name]))
+        except (KeyError, ValueError) as error:
+            raise NotMeant(f"the flow counts from `{name}`, and the event's data has no such instant") from error
+        if instant.tzinfo is None or not is_in_reach(instant):
+            raise NotMeant(f"`{name}` lacks its offset, or lies out of reach; write it like 2026-06-01T09:00+05:30")
+        yield name, instant.isoformat()

@@ -1,0 +1,92 @@
+"""Publishing a version: how many series wait at which step, and what becomes of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.audit import record
+from api.auth import Principal
+from api.models import Shown
+from api.problems import invalid
+from db import flows, series_fleet
+from db.flow_json import flow_of
+from db.flows import FlowVersion, StoredFlow
+from domain.faults import Fault
+from domain.flow_program import Program, compiled
+
+
+class Waiting(Shown):
+    """How many running series of one version stand at one step; null before their first and between steps."""
+
+    version: int
+    step: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """A version to publish, and what becomes of running series."""
+
+    flow: StoredFlow
+    version: FlowVersion
+    mode: str
+    steps: Mapping[str, str]
+
+
+async def waiting_at(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID) -> list[Waiting]:
+    """Returns how many series of a flow wait at which step, by version."""
+    return [
+        Waiting(version=row.version, step=row.step, count=row.count)
+        for row in await series_fleet.waiting(connection, tenant_id, flow_id)
+    ]
+
+
+async def publish(
+    connection: AsyncConnection,
+    principal: Principal,
+    asked: Publishing,
+    waiting: Sequence[Waiting],
+    *,
+    dry_run: bool,
+) -> int:
+    """Publishes a version of a locked flow, and returns how many series went over or were stopped.
+
+    Raises:
+        Problem: A series stands at a step that the new version does not have; nothing was changed.
+    """
+    tenant_id, flow_id = principal.tenant_id, asked.flow.id
+    program = compiled(flow_of(asked.version.definition))
+    places = _places(asked, program, waiting) if asked.mode == "migrate" else {}
+    others = sum(one.count for one in waiting if one.version != asked.version.number)
+    if dry_run:
+        return 0 if asked.mode == "pin" else others
+    if asked.mode == "migrate":
+        behind = len(program.instructions)
+        await series_fleet.migrate(connection, tenant_id, flow_id, asked.version.id, places, behind=behind)
+    elif asked.mode == "stop":
+        await series_fleet.stop_other_versions(connection, tenant_id, flow_id, asked.version.id)
+    status = "active" if asked.flow.status == "draft" else asked.flow.status
+    await flows.change(connection, tenant_id, flow_id, published_number=asked.version.number, status=status)
+    changed = 0 if asked.mode == "pin" else others
+    facts = {"name": asked.flow.name, "version": asked.version.number, "mode": asked.mode, "changed": changed}
+    await record(connection, principal, "flow.published", flow_id, **facts)
+    return changed
+
+
+def _places(asked: Publishing, program: Program, waiting: Sequence[Waiting]) -> dict[str, tuple[str, int]]:
+    """Returns, for each step at which series stand, the step and the place where they go on."""
+    found: dict[str, tuple[str, int]] = {}
+    faults = []
+    for step in sorted({one.step for one in waiting if one.step and one.version != asked.version.number}):
+        target = asked.steps.get(step, step)
+        if target in program.places:
+            found[step] = target, program.places[target]
+        else:
+            count = sum(one.count for one in waiting if one.step == step)
+            message = f"{count} series stand at {step!r}, and version {asked.version.number} has no step {target!r}"
+            faults.append(Fault(pointer=f"/steps/{step}", message=message))
+    if faults:
+        raise invalid(*faults)
+    return found

@@ -1,0 +1,100 @@
+"""Rows of the tenant matrix for flows, series and events; `matrix_rows.py` says how."""
+
+from typing import Any
+
+from tests.api import flowing
+from tests.api.matrix_rows import Call, Row, World, fixed, made
+
+_BATCH = {"Content-Type": "application/cloudevents-batch+json"}
+
+
+async def _flow(world: World) -> Call:
+    await flowing.push(world.owner)
+    return Call(path={"name": "reminder"})
+
+
+async def _pushed(world: World) -> Call:
+    return Call(path=(await _flow(world)).path, json={"definition": flowing.REMINDER}, foreign=200)
+
+
+async def _listed(world: World) -> Call:
+    await _flow(world)
+    return Call(foreign=200, secret=("reminder",))
+
+
+async def _changed(world: World) -> Call:
+    await flowing.publish(world.owner)
+    return Call(path={"name": "reminder"}, json={"status": "paused"})
+
+
+async def _version(world: World) -> Call:
+    return Call(path={**(await _flow(world)).path, "number": "1"})
+
+
+async def _published(world: World) -> Call:
+    return Call(path=(await _flow(world)).path, json={"version": 1})
+
+
+async def _started(world: World) -> Call:
+    await flowing.publish(world.owner)
+    return Call(json=flowing.BODY)
+
+
+async def _series(world: World) -> Call:
+    await flowing.publish(world.owner)
+    return Call(path={"series_id": await flowing.start(world.owner)})
+
+
+async def _listed_series(world: World) -> Call:
+    found = await _series(world)
+    return Call(foreign=200, secret=(found.path["series_id"], "+919876543210"))
+
+
+def _of_series(**body: Any) -> Row:
+    async def row(world: World) -> Call:
+        return Call(path=(await _series(world)).path, json=body or None)
+
+    return row
+
+
+async def _key(world: World) -> Call:
+    await _series(world)
+    return Call(json={"flow": "reminder", "key": "order-1"})
+
+
+async def _event(world: World) -> Call:
+    await flowing.publish(world.owner)
+    await made(world.owner, "POST", "/v1/events", json=[flowing.event("secret.happened")], headers=_BATCH)
+    return Call(foreign=200, secret=("secret.happened",))
+
+
+async def _tested(world: World) -> Call:
+    await flowing.publish(world.owner)
+    return Call(json=flowing.event(), foreign=200, secret=("reminder",))
+
+
+FLOW_ROWS: dict[str, Row] = {
+    "push_flow": _pushed,
+    "list_flows": _listed,
+    "get_flow": _flow,
+    "change_flow": _changed,
+    "list_flow_versions": _flow,
+    "get_flow_version": _version,
+    "publish_flow": _published,
+    "start_series": _started,
+    "list_series": _listed_series,
+    "get_series": _series,
+    "get_series_timeline": _series,
+    "get_series_upcoming": _series,
+    "change_series": _of_series(data={"name": "Ravi"}),
+    "stop_series": _series,
+    "stop_series_by_key": _key,
+    "pause_series": _series,
+    "resume_series": _series,
+    "skip_step": _series,
+    "run_step_again": _of_series(step="a_day"),
+    "send_events": fixed(json=flowing.event("some.thing"), foreign=202),
+    "test_event": _tested,
+    "list_events": _event,
+    "get_webhook_secrets": fixed(foreign=200),
+}
