@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stack.flow_store import stored
 from stack.problems import StackError
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from domain.flow_state import Heard
     from domain.flow_steps import Flow
 
-flow = typer.Typer(help="Flow files: check them, and see what a series would do.", no_args_is_help=True)
+flow = typer.Typer(help="Flows: check files, see what a series would do, push and publish.", no_args_is_help=True)
+flow.add_typer(stored)
 
 Files = Annotated[list[Path], typer.Argument(help="Flow files in YAML or JSON; `-` reads from standard input.")]
 File = Annotated[Path, typer.Argument(help="A flow file in YAML or JSON; `-` reads from standard input.")]
