@@ -75,7 +75,7 @@ async def kinds(client: Client, queue: str) -> Counter[str]:
 
 @asynccontextmanager
 async def working(
-    client: Client, database: Database, key_ring: KeyRing, queue: str, **dispatcher: int
+    client: Client, database: Database, key_ring: KeyRing, queue: str, **dispatcher: Any
 ) -> AsyncIterator[None]:
     """Runs a worker whose dispatcher makes no pages itself, unless it is told a page's size."""
     async with compose(client, database, key_ring, task_queue=queue, sandboxed=True) as worker, worker:
