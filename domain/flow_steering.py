@@ -1,6 +1,7 @@
 """What people do to a series that waits: skip what it waits for, or let it take a step again."""
 
 from datetime import datetime
+from typing import assert_never
 
 from domain.flow_program import Await, Fork, Goto, Pause, Program, Round, Take
 from domain.flow_state import SeriesState
@@ -27,6 +28,8 @@ def skipped(program: Program, state: SeriesState, now: datetime) -> SeriesState:
             return state.after(step.id, {"heard": "timeout", "skipped": "by_person"}).at(to, now)
         case Fork(otherwise=to) | Round(end=to) | Goto(to=to):
             return state.at(to, now)
+        case _ as never:
+            assert_never(never)
 
 
 def again(program: Program, state: SeriesState, step_id: str, now: datetime) -> SeriesState:

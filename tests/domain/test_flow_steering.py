@@ -53,3 +53,9 @@ def test_a_step_that_is_not_there_is_told() -> None:
 
 def test_only_two_states_are_ends() -> None:
     assert {one for one in SeriesStatus if one.is_over} == {SeriesStatus.COMPLETED, SeriesStatus.STOPPED}
+
+
+def test_the_next_step_is_told_also_from_between_two_of_them() -> None:
+    program = compiled(flow(ASK, send("after")))
+    told = [program.next_step(place) for place in range(len(program.instructions) + 1)]
+    assert told == ["ask", "thanks", "after", "reminder", "after", None]

@@ -43,3 +43,8 @@ def test_what_is_decided_beside_a_workflow_has_numbers_of_its_own() -> None:
     assert len({*settled, *duplicates}) == len(settled) + len(duplicates)
     assert max(*settled, *duplicates) < 0
     assert min(*settled, *duplicates) > -(2**15)
+
+
+def test_a_series_and_its_messages_have_ids_of_their_own() -> None:
+    assert keys.series_workflow("1") == "series/1"
+    assert keys.series_send("1", "first", 3) == "series/1/first/3"
