@@ -35,6 +35,8 @@ NAMES: Mapping[str, str] = {
     "after_end_commit": "The end of a notification is committed, and the workflow does not have it.",
     "before_park_commit": "A notification is parked, uncommitted.",
     "after_park_commit": "A notification is parked, and its workflow was not told.",
+    "before_series_commit": "A step of a series is taken, with its notification, uncommitted.",
+    "after_series_commit": "A step of a series is committed, and its workflow was not told.",
     "before_repair_commit": "Housekeeping mended a notification, uncommitted.",
     "before_adopt_commit": "Receipts that waited were given to their messages, uncommitted.",
 }

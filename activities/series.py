@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.persistence import persist
 from activities.programs import Programs
 from activities.series_facts import facts_with_outcomes, state_of_series
+from activities.series_messages import ENDINGS, take_back
 from activities.series_sends import NotPossible, Sending, Sends
 from crashpoints import crash_here
 from db import flows, series, series_steps
@@ -44,6 +45,8 @@ class SeriesSteps:
             pause = await persist(lambda: self._look(order, now))
             if not pause.again:
                 break
+        if pause.ended in ENDINGS:
+            await take_back(self._database, UUID(order.tenant_id), UUID(order.series_id))
         return pause
 
     async def _look(self, order: SeriesInput, now: datetime) -> Pause:

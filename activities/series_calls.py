@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.persistence import persist
 from activities.programs import Programs
 from activities.series_facts import facts_with_outcomes, state_of_series
-from db import series
+from db import flows, series
 from db.flow_json import state_document
 from db.series import Entry, Series
 from db.session import Database
@@ -24,7 +24,7 @@ from domain.flow_program import Program
 from domain.flow_state import SeriesState
 from domain.flow_steps import Call
 from domain.flows import Do, decide, taken
-from domain.series import SeriesInput, SeriesStatus
+from domain.series import GivenUp, SeriesInput, SeriesStatus
 from providers.web_calls import Answer, WebCalls
 from sealing import KeyRing
 
@@ -77,13 +77,15 @@ class SeriesCalls:
                 asked.url, asked.body, call_id=asked.call_id, at=int(time.time()), secrets=secrets
             )
         except DeliveryError as error:
-            raise ApplicationError(error.detail, type=error.code, non_retryable=not error.retryable) from error
+            raise ApplicationError(
+                error.detail, asked.call_id, type=error.code, non_retryable=not error.retryable
+            ) from error
         await persist(lambda: self._answered(order, now, asked.call_id, answer))
 
     @activity.defn(name="series.call_failed")
-    async def give_up(self, order: SeriesInput, now: datetime, reason: str, detail: str) -> None:
-        """Parks a series whose service refused, or did not answer for long."""
-        await persist(lambda: self._park(order, now, reason, detail))
+    async def give_up(self, order: SeriesInput, now: datetime, given_up: GivenUp) -> None:
+        """Parks a series whose service refused, or did not answer for long, if it still asks this one."""
+        await persist(lambda: self._park(order, now, given_up))
 
     async def _document(self, order: SeriesInput, now: datetime) -> _Document | None:
         async with self._database.tenant(UUID(order.tenant_id)) as connection:
@@ -112,18 +114,19 @@ class SeriesCalls:
             step = asking.program.next_step(following.place)
             await _save(connection, asking, entry, state=state_document(following), place=following.place, step=step)
 
-    async def _park(self, order: SeriesInput, now: datetime, reason: str, detail: str) -> None:
+    async def _park(self, order: SeriesInput, now: datetime, given_up: GivenUp) -> None:
         async with self._database.tenant(UUID(order.tenant_id)) as connection:
             asking = await self._asking(connection, order, now)
-            if asking is None:
+            if asking is None or given_up.call_id not in {None, asking.call_id}:
                 return
-            told = {"reason": reason, "detail": detail}
+            told = {"reason": given_up.reason, "detail": given_up.detail}
             entry = Entry(kind="parked", step=asking.step.id, at=now, detail=told)
             await _save(connection, asking, entry, status=SeriesStatus.PARKED.value, **told)
 
     async def _asking(self, connection: AsyncConnection, order: SeriesInput, now: datetime) -> _Asking | None:
         """Returns the series under its lock, or None where it does not stand at a call any more."""
         tenant_id = UUID(order.tenant_id)
+        await flows.hold(connection, tenant_id, UUID(order.series_id))
         row = await series.get(connection, tenant_id, UUID(order.series_id), lock=True)
         if row is None or row.status != SeriesStatus.RUNNING or row.flow_status != "active":
             return None

@@ -19,6 +19,7 @@ from domain.conditions import value_of
 from domain.flow_steps import Send
 from domain.notifications import LANES, Lane, OnUnknown
 from domain.recipients import Channel
+from domain.series import trigger_of
 from domain.starts import notification_start
 from domain.variables import with_defaults
 
@@ -150,7 +151,7 @@ def _new(
         template_version_id=version.id,
         data=data,
         locale=None,
-        trigger_type=series.event.get("type"),
+        trigger_type=trigger_of(series.event),
         resource_type=series.resource_type,
         resource_id=series.resource_id,
         metadata={"flow": series.flow, "series_id": str(series.id), "step": step.id},

@@ -160,5 +160,6 @@ def read_one(value: Any) -> CloudEvent | Problem:
 
 def in_headers(headers: Mapping[str, str], body: bytes) -> Any:
     """Returns an event in binary mode as it would stand in JSON."""
-    members = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+    given = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+    members = {name: value.replace("\0", "\ufffd") for name, value in given.items()}  # what cannot be stored
     return {**members, "datacontenttype": headers.get("content-type"), "data": parse(body) if body else None}

@@ -1,6 +1,6 @@
 """What an event does: it starts series of the flows that are on for it, and feeds those that run with its key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,10 +69,13 @@ class Taking:
 
     async def take(self, new: NewEvent) -> list[Effect] | None:
         """Keeps an event and lets it do what it does, or returns None where it came before."""
+        await flows.share(self._connection, self._tenant_id)
         kept = await events.keep(self._connection, self._tenant_id, new)
         if kept is None:
             return None
-        effects = [effect for one in await self.meetings(new) for effect in await self._effects(one, new, kept)]
+        met = await self.meetings(new)
+        await self._claim(met)
+        effects = [effect for one in met for effect in await self._effects(one, new, kept)]
         started = sum(effect.result == "started" for effect in effects)
         fed = sum(effect.result == "fed" for effect in effects)
         await events.count(self._connection, self._tenant_id, kept, started=started, fed=fed)
@@ -88,6 +91,15 @@ class Taking:
                 program = await self._programs.get(self._connection, self._tenant_id, flow.version_id)
                 found.append(_meeting(flow, program, new, pattern=pattern, hears=hears))
         return found
+
+    async def _claim(self, met: Sequence[Meeting]) -> None:
+        """Takes all locks before anything is done, in one order, so that no two events wait for each other."""
+        connection, tenant_id = self._connection, self._tenant_id
+        pairs = [(one.flow.flow_id, one.key) for one in met if one.key is not None]
+        for flow_id, key in pairs:
+            await series.lock_key(connection, tenant_id, flow_id, key, patience=_PATIENCE)
+        found = [await events.running(connection, tenant_id, flow_id, key) for flow_id, key in pairs]
+        await series.lock_many(connection, tenant_id, [one for one in found if one is not None])
 
     async def _effects(self, meeting: Meeting, new: NewEvent, kept: UUID) -> list[Effect]:
         effects = []
@@ -130,7 +142,7 @@ class Taking:
         if flow.to is None:
             raise NotMeant("the flow does not say whom it is for")
         kind, expression = flow.to
-        to = _text(expression, facts, "to")
+        to = text_of(expression, facts, "to")
         to, receiver = await self._receiver(kind, to)
         data = _object(new)
         anchors = dict(_anchors(meeting.program, data))
@@ -169,7 +181,7 @@ def _meeting(flow: Listening, program: Program, new: NewEvent, *, pattern: str |
     facts, key, refusal = _facts(new), None, None
     try:
         if program.flow.key is not None:
-            key = _text(program.flow.key, facts, "key")[:_LONGEST_KEY]
+            key = text_of(program.flow.key, facts, "key")[:_LONGEST_KEY]
         if pattern is not None and program.flow.match is not None and not holds(program.flow.match, facts):
             refusal = f"`match` does not hold: {program.flow.match}"
     except (ConditionError, NotMeant) as error:
@@ -185,18 +197,24 @@ def _facts(new: NewEvent) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def _text(expression: str, facts: Mapping[str, Any], what: str) -> str:
+def text_of(expression: str, facts: Mapping[str, Any], what: str) -> str:
+    """Returns the text that an expression of a flow gives, without spaces around it.
+
+    Raises:
+        NotMeant: It gives none.
+    """
     try:
         value = value_of(expression, facts)
     except ConditionError as error:
         raise NotMeant(f"`{what}` ({expression}): {error}") from error
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+    told = "" if isinstance(value, bool) or not isinstance(value, str | int) else str(value).strip()
+    if not told:
         raise NotMeant(f"`{what}` ({expression}) gives no text")
-    return str(value)
+    return told
 
 
 def _object(new: NewEvent) -> Mapping[str, Any]:
-    return new.data if isinstance(new.data, dict) else {"value": new.data}
+    return events.as_object(new.data)
 
 
 def _anchors(program: Program, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -162,6 +162,8 @@ def _scalar(node: yaml.Node) -> Any:
             return int(node.value)
         case "float":
             return float(node.value)
+        case _ if "\0" in node.value:
+            raise yaml.MarkedYAMLError(problem="no text has a NUL character", problem_mark=node.start_mark)
         case _:
             return str(node.value)
 

@@ -30,7 +30,10 @@ class Shown(BaseModel):
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this moment lies outside of all years") from error
 
 
 JsonObject = Annotated[dict[str, Any], PlainSerializer(plain, when_used="json")]

@@ -12,6 +12,7 @@ from activities.programs import Programs
 from activities.series_facts import person, state_of_series
 from api.acceptance import within_patience
 from api.auth import Principal, needs
+from api.event_taking import NotMeant, text_of
 from api.flow_store import existing
 from api.flows import PreviewEntry, bounded_judge, shown_entry
 from api.models import Moment, Shown
@@ -34,6 +35,7 @@ from api.series_models import (
     shown_in_full,
 )
 from api.series_starting import PATIENCE, Begun, begin, catch_up, missing_anchors
+from api.series_stopping import cancel_messages
 from api.services import ServicesOf
 from db import flows, series, series_lists, series_steps
 from db.flows import StoredFlow
@@ -41,7 +43,6 @@ from db.json import plain
 from db.series import NewSeries, Series
 from db.series_lists import SeriesFilter
 from domain import keys
-from domain.conditions import ConditionError, value_of
 from domain.faults import Fault
 from domain.flow_preview import simulate
 from domain.flow_program import Program
@@ -56,6 +57,8 @@ StartKey = Annotated[
     Header(alias="Idempotency-Key", description="Names this start for ever; repeated, it gets the first answer."),
 ]
 _PROGRAMS = Programs()
+_ANY_FLOW = UUID(int=0)
+"""Keys of requests are a tenant's, whatever their flow."""
 
 
 class Upcoming(Shown):
@@ -98,7 +101,11 @@ async def _filter(
     responses={
         200: {"description": "None was started; `result` says why.", "model": SeriesStarted},
         **problem_responses(
-            Kind.UNKNOWN_RECIPIENT, Kind.WRONG_STATE, Kind.IDEMPOTENCY_MISMATCH, Kind.IDEMPOTENCY_IN_FLIGHT
+            Kind.UNKNOWN_RECIPIENT,
+            Kind.NOT_FOUND,
+            Kind.WRONG_STATE,
+            Kind.IDEMPOTENCY_MISMATCH,
+            Kind.IDEMPOTENCY_IN_FLIGHT,
         ),
     },
 )
@@ -108,8 +115,9 @@ async def start_series(
     """Starts a series of a flow's published version; of one key, one runs at a time."""
     tenant_id, now = principal.tenant_id, services.now()
     async with within_patience(), services.database.tenant(tenant_id) as connection:
+        begun = await _repeated(connection, tenant_id, idempotency_key, body)
+        await flows.share(connection, tenant_id, name=body.flow)
         flow = await existing(connection, tenant_id, body.flow)
-        begun = await _repeated(connection, tenant_id, flow, idempotency_key, body)
         if begun is None:
             published = await _published(connection, tenant_id, flow)
             new = await _new(connection, tenant_id, published, body, idempotency_key)
@@ -118,6 +126,8 @@ async def start_series(
             if begun.result == "started" and begun.series_id is not None and new.key is not None:
                 await catch_up(connection, tenant_id, begun.series_id, flow.id, new.key)
     services.wake()
+    if begun.replaced is not None:
+        await cancel_messages(services, principal, begun.replaced)
     if begun.result == "started":
         response.headers["Location"] = f"/v1/series/{begun.series_id}"
     else:
@@ -180,11 +190,11 @@ async def found(connection: AsyncConnection, tenant_id: UUID, series_id: UUID, *
 
 
 async def _repeated(
-    connection: AsyncConnection, tenant_id: UUID, flow: StoredFlow, idempotency_key: str | None, body: SeriesBody
+    connection: AsyncConnection, tenant_id: UUID, idempotency_key: str | None, body: SeriesBody
 ) -> Begun | None:
     if idempotency_key is None:
         return None
-    await series.lock_key(connection, tenant_id, flow.id, f"start/{idempotency_key}", patience=PATIENCE)
+    await series.lock_key(connection, tenant_id, _ANY_FLOW, idempotency_key, patience=PATIENCE)
     former = await series.by_idempotency_key(connection, tenant_id, idempotency_key)
     if former is None:
         return None
@@ -263,7 +273,7 @@ def _key(program: Program, facts: dict[str, object]) -> str | None:
     if program.flow.key is None:
         return None
     try:
-        return str(value_of(program.flow.key, {**facts, "series": {}, "outcomes": {}, "heard": []}))[:255]
-    except ConditionError as error:
-        message = f"the flow makes its key by {program.flow.key!r}: {error}; give `key`, or what it needs"
+        return text_of(program.flow.key, {**facts, "series": {}, "outcomes": {}, "heard": []}, "key")[:255]
+    except NotMeant as error:
+        message = f"the flow makes its key itself: {error}; give `key`, or what it needs"
         raise invalid(Fault(pointer="/key", message=message)) from error

@@ -81,8 +81,8 @@ class Stopped(Shown):
     """What stopping achieved.
 
     `stopped`: nothing of the series is sent any more. `too_late`: the same, but a message was just being handed over;
-    `under_way` names its notification. `ended`: it was over before. `stopped_before_start`: none will begin with this
-    key for a week.
+    `under_way` names its notification. `ended`: it was over before. `stopped_before_start`: the key never had
+    a series, and none will begin with it for a week.
     """
 
     result: Literal["stopped", "too_late", "ended", "stopped_before_start"]

@@ -15,6 +15,7 @@ from domain import keys
 from domain.flow_events import every_step
 from domain.flow_steps import Again, Flow, Until, Wait
 from domain.notifications import LANES, Lane
+from domain.series import trigger_of
 
 PATIENCE = 2.0
 """Seconds to wait for another start or stop of the same key."""
@@ -62,11 +63,19 @@ async def begin(
 
 
 async def catch_up(connection: AsyncConnection, tenant_id: UUID, series_id: UUID, flow_id: UUID, key: str) -> int:
-    """Lets a new series hear the events of its key that came before it, and returns how many they were."""
-    early = await events.early(connection, tenant_id, flow_id, key)
+    """Lets a new series hear the events of its key that came before it, and returns how many they were.
+
+    They waited for the next series of this key, so no later one hears them.
+    """
+    early = await events.take_early(connection, tenant_id, flow_id, key)
     news = [
         NewHearing(
-            series_id=series_id, cause=f"event/{row.id}", kind="event", name=row.type, at=row.occurred_at, data=row.data
+            series_id=series_id,
+            cause=f"event/{row.id}",
+            kind="event",
+            name=row.type,
+            at=row.occurred_at,
+            data=events.as_object(row.data),
         )
         for row in early
     ]
@@ -103,7 +112,7 @@ def _start(tenant_id: UUID, series_id: UUID, flow: str, new: NewSeries) -> tuple
         "workflow": "series",
         "input": {"tenant_id": str(tenant_id), "series_id": str(series_id)},
         "resource": f"{new.resource_type}/{new.resource_id}" if new.resource_type else None,
-        "trigger": new.event.get("type"),
+        "trigger": trigger_of(new.event),
         "summary": f"{flow}: {new.resource_type}/{new.resource_id}" if new.resource_type else flow,
     }
     return keys.series_workflow(str(series_id)), LANES[Lane.TRANSACTIONAL], payload

@@ -30,10 +30,10 @@ from api.series_models import (
     Stopped,
     shown_in_full,
 )
-from api.series_starting import PATIENCE, stop_locked
+from api.series_starting import PATIENCE, missing_anchors, stop_locked
 from api.series_stopping import stopped
 from api.services import Services, ServicesOf
-from db import outbox, series
+from db import flows, outbox, series
 from db.flow_json import state_document
 from db.series import Entry, Series
 from db.series_hearing import woken
@@ -86,8 +86,9 @@ async def change_series(
 ) -> SeriesDetail:
     """Changes dates, which moves every wait that is still to come, and merges into the data."""
     async with _held(services, principal, series_id) as hold:
-        if strange := sorted(body.anchors.keys() - hold.row.anchors.keys()):
-            known = ", ".join(sorted(hold.row.anchors)) or "none"
+        asked_for = missing_anchors((await hold.program()).flow, hold.row.anchors)  # since another version, perhaps
+        if strange := sorted(body.anchors.keys() - {*hold.row.anchors, *asked_for}):
+            known = ", ".join(sorted({*hold.row.anchors, *asked_for})) or "none"
             message = f"the series has no date of this name; it has {known}"
             raise invalid(*(Fault(pointer=f"/anchors/{name}", message=message) for name in strange))
         moved = {name: moment.isoformat() for name, moment in body.anchors.items()}
@@ -108,7 +109,11 @@ async def stop_series(
     return await stopped(services, principal, row, was_over=not ran)
 
 
-@router.post("/stop", summary="Stop the series of a key", responses=problem_responses(Kind.IDEMPOTENCY_IN_FLIGHT))
+@router.post(
+    "/stop",
+    summary="Stop the series of a key",
+    responses=problem_responses(Kind.IDEMPOTENCY_IN_FLIGHT, Kind.NOT_FOUND),
+)
 async def stop_series_by_key(body: KeyStop, principal: Writer, services: ServicesOf) -> Stopped:
     """Stops the series of a key; where there is none yet, none begins with this key for a week."""
     tenant_id = principal.tenant_id
@@ -172,6 +177,7 @@ async def run_step_again(series_id: SeriesId, body: StepAgain, principal: Writer
 async def _held(services: Services, principal: Principal, series_id: Any) -> AsyncIterator[_Hold]:
     """Yields a locked series, or raises that there is none, or that it is over."""
     async with services.database.tenant(principal.tenant_id) as connection:
+        await flows.hold(connection, principal.tenant_id, series_id)  # before the series, as those who publish do
         row = await found(connection, principal.tenant_id, series_id, lock=True)
         if row.ended_at is not None:
             raise Problem(Kind.WRONG_STATE, f"The series is over ({row.reason}); start another one.", state=row.status)

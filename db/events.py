@@ -55,10 +55,12 @@ class EventFilter:
 
 
 _EARLY = text("""
-SELECT e.id, e.type, e.data, e.occurred_at
-FROM early_event AS w JOIN event AS e ON e.tenant_id = w.tenant_id AND e.id = w.event_id
-WHERE w.tenant_id = :tenant AND w.flow_id = :flow AND w.key = :key
-  AND w.created_at > now() - CAST(:within AS interval)
+WITH taken AS (
+    DELETE FROM early_event WHERE tenant_id = :tenant AND flow_id = :flow AND key = :key
+    RETURNING event_id, created_at
+)
+SELECT e.id, e.type, e.data, e.occurred_at FROM taken JOIN event AS e ON e.tenant_id = :tenant AND e.id = taken.event_id
+WHERE taken.created_at > now() - CAST(:within AS interval)
 ORDER BY e.occurred_at, e.id
 """)
 
@@ -87,8 +89,8 @@ async def wait(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, key:
     await connection.execute(statement.on_conflict_do_nothing())
 
 
-async def early(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, key: str) -> Sequence[Any]:
-    """Returns the events that waited for the series of a key, in the order in which they happened."""
+async def take_early(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, key: str) -> Sequence[Any]:
+    """Takes the events that waited for the series of a key, in the order in which they happened."""
     asked = {"tenant": tenant_id, "flow": flow_id, "key": key, "within": _EARLY_WITHIN}
     return (await connection.execute(_EARLY, asked)).all()
 
@@ -120,6 +122,11 @@ async def page(
         asked = asked.where(event.c.id < before)
     rows = await connection.execute(asked.order_by(event.c.id.desc()).limit(limit))
     return [StoredEvent(**row) for row in rows.mappings()]
+
+
+def as_object(data: Any) -> Mapping[str, Any]:
+    """Returns the data of an event as an object; what is none stands as its `value`."""
+    return data if isinstance(data, dict) else {"value": data}
 
 
 def facts(new: NewEvent) -> Mapping[str, Any]:

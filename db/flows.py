@@ -152,6 +152,14 @@ async def listening(connection: AsyncConnection, tenant_id: UUID) -> list[Listen
     return [Listening(**row) for row in rows.mappings()]
 
 
+async def share(connection: AsyncConnection, tenant_id: UUID, *, name: str | None = None) -> None:
+    """Keeps all flows of a tenant, or the one of a name, from being published or paused in this transaction."""
+    asked = select(flow.c.id).where(flow.c.tenant_id == tenant_id)
+    if name is not None:
+        asked = asked.where(flow.c.name == name)
+    await connection.execute(asked.order_by(flow.c.name).with_for_update(read=True))
+
+
 async def hold(connection: AsyncConnection, tenant_id: UUID, series_id: UUID) -> None:
     """Keeps the flow of a series as it is while this transaction lasts."""
     await connection.execute(_HOLD, {"tenant": tenant_id, "series": series_id})

@@ -124,10 +124,18 @@ async def by_idempotency_key(connection: AsyncConnection, tenant_id: UUID, key: 
 
 async def get(connection: AsyncConnection, tenant_id: UUID, series_id: UUID, *, lock: bool = False) -> Series | None:
     """Returns a series; `lock` keeps everybody else from changing it in this transaction."""
-    asked = select(*COLUMNS).select_from(JOINED).where(series.c.tenant_id == tenant_id, series.c.id == series_id)
-    query = asked.with_for_update(of=series, key_share=True) if lock else asked
-    row = (await connection.execute(query)).mappings().one_or_none()
+    mine = (series.c.tenant_id == tenant_id, series.c.id == series_id)
+    if lock:
+        # The row alone, and then what it refers to: a join would be judged by what the row referred to before the wait.
+        await connection.execute(select(series.c.id).where(*mine).with_for_update(key_share=True))
+    row = (await connection.execute(select(*COLUMNS).select_from(JOINED).where(*mine))).mappings().one_or_none()
     return Series(**row) if row else None
+
+
+async def lock_many(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> None:
+    """Locks series in the order of their ids."""
+    asked = select(series.c.id).where(series.c.tenant_id == tenant_id, series.c.id.in_(ids))
+    await connection.execute(asked.order_by(series.c.id).with_for_update(key_share=True))
 
 
 async def create(connection: AsyncConnection, tenant_id: UUID, new: NewSeries) -> UUID:

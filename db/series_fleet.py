@@ -16,7 +16,7 @@ WHERE s.tenant_id = :tenant AND s.flow_id = :flow AND s.ended_at IS NULL
 GROUP BY v.number, s.step ORDER BY v.number, s.step NULLS FIRST
 """)
 _PARKED = text("""
-SELECT reason, count(*) AS count FROM (SELECT reason FROM series WHERE status = 'parked' LIMIT :most) AS some
+SELECT reason, count(*) AS count FROM (SELECT reason FROM series WHERE status = 'parked' LIMIT :most) AS listed
 GROUP BY reason
 """)
 # The rows are locked in the order of their ids, as by all who lock several series.
@@ -27,7 +27,8 @@ WITH meant AS MATERIALIZED (
     ORDER BY id FOR NO KEY UPDATE
 ), moved AS (
     UPDATE series AS s SET flow_version_id = :version, updated_at = now(), entries = s.entries + 1,
-           place = coalesce(told.place, CASE WHEN s.place > 0 THEN CAST(:behind AS integer) ELSE 0 END),
+           place = coalesce(told.place, CASE WHEN s.step IS NULL AND s.place > 0
+                                             THEN CAST(:behind AS integer) ELSE s.place END),
            step = coalesce(told.target, s.step)
     FROM meant LEFT JOIN unnest(CAST(:steps AS text[]), CAST(:targets AS text[]), CAST(:places AS integer[]))
                          AS told(step, target, place) ON told.step = meant.step
@@ -39,7 +40,7 @@ WITH meant AS MATERIALIZED (
 )
 INSERT INTO outbox (tenant_id, id, lane, kind, workflow_id, dedup_key, payload)
 SELECT :tenant, gen_random_uuid(), :lane, 'signal', 'series/' || id,
-       'signal/series/' || id || '/migrated/' || :version, '{"signal": "woken", "arguments": []}'
+       'signal/series/' || id || '/migrated/' || entries, '{"signal": "woken", "arguments": []}'
 FROM moved ON CONFLICT DO NOTHING
 """)
 _STOP = text("""
@@ -97,6 +98,6 @@ async def migrate(
 
 
 async def stop_other_versions(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, version_id: UUID) -> None:
-    """Stops all series of other versions; what they handed over goes its way."""
+    """Stops all series of other versions, and wakes them: each takes back what it handed over and was not sent."""
     asked = {"tenant": tenant_id, "flow": flow_id, "version": version_id, "lane": LANES[Lane.BULK]}
     await connection.execute(_STOP, asked)

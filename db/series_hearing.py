@@ -40,7 +40,9 @@ async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewH
     signals: list[outbox.Signal] = []
     for one in news:
         row = standing.get(one.series_id)
-        if row is None or row["heard"] >= MOST_HEARD or not await _keep(connection, tenant_id, one, row["heard"] + 1):
+        if row is None or (row["heard"] >= MOST_HEARD and not _wakes(row["wakes"], one)):
+            continue  # what it waits for, or what ends it, is heard also by one that heard too much
+        if not await _keep(connection, tenant_id, one, row["heard"] + 1):
             continue
         row["heard"] += 1
         heard.add(one.series_id)

@@ -159,7 +159,7 @@ def taken(program: Program, state: SeriesState, outcome: Mapping[str, Any], now:
 
 def _ended(program: Program, state: SeriesState, judge: _Judge) -> Done | None:
     if state.stopped is not None:
-        return Done(reason="stopped", detail=state.stopped)
+        return Done(reason=state.stopped)
     for awaited in program.flow.stop_when:
         if (heard := next((one for one in state.heard if one.fits(awaited)), None)) is not None:
             return Done(reason="stopped_by", detail=heard.name or heard.kind)

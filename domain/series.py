@@ -1,9 +1,12 @@
 """What a series' workflow says and hears: ids and moments, nothing personal; where it stands is in the database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+_LONGEST_TRIGGER = 128
 MOST_HEARD = 10_000
 """What one series keeps of what it heard; more is counted as not heard."""
 
@@ -53,3 +56,18 @@ class Pause:
     call: bool = False
     ended: str | None = None
     shown: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """A call that nobody answered, or that was refused; None as its id means whichever the series asks."""
+
+    reason: str
+    detail: str
+    call_id: str | None = None
+
+
+def trigger_of(event: Mapping[str, Any]) -> str | None:
+    """Returns what a series was started by, as its notifications say it: the type of its event."""
+    found = event.get("type")
+    return found[:_LONGEST_TRIGGER] if isinstance(found, str) and found else None

@@ -3,12 +3,16 @@
 import asyncio
 import ipaddress
 import socket
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
 
 from domain.errors import Unavailable
 
+# IPv6 addresses that stand for IPv4 ones: RFC 6052 and RFC 4291, section 2.5.5.1.
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 _TIMEOUT = httpx.Timeout(5.0, read=10.0)
 
 
@@ -24,7 +28,8 @@ class PublicLinks:
 
     def __init__(self, allowed_hosts: frozenset[str] = frozenset()) -> None:
         self._allowed_hosts = allowed_hosts
-        self._client = httpx.AsyncClient(follow_redirects=False, timeout=_TIMEOUT, trust_env=False)
+        nothing = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # what one service sets is nobody else's
+        self._client = httpx.AsyncClient(follow_redirects=False, timeout=_TIMEOUT, trust_env=False, cookies=nothing)
 
     async def send(self, method: str, link: str, **options: Any) -> httpx.Response:
         """Returns the answer with its body still to be read; close it afterwards.
@@ -76,6 +81,17 @@ async def _public_address(host: str, port: int) -> str:
     except socket.gaierror as error:
         raise Unavailable("the host does not resolve") from error
     addresses = [str(item[4][0]) for item in found]
-    if not all(ipaddress.ip_address(address).is_global for address in addresses):
+    if not all(is_public(address) for address in addresses):
         raise LinkRefused("leads into a private network")
     return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Tells whether an address is one of the Internet; so must be the IPv4 address that an IPv6 one may carry."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv4Address):
+        return found.is_global
+    inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
+    if found in _TRANSLATED or found in _COMPATIBLE:
+        inner.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
+    return found.is_global and not found.is_site_local and all(one is None or one.is_global for one in inner)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import httpx
+import orjson
 
 from domain.errors import Rejected, Throttled, Unavailable
 from providers.public_links import LinkRefused, PublicLinks, bounded
@@ -94,12 +95,12 @@ async def _answer(response: httpx.Response) -> Answer:
 
 def _json(body: bytes) -> Any:
     """Returns the value of a JSON body that can be stored, or None."""
-    if not body or b"\\u0000" in body:
-        return None
     try:
-        return json.loads(body, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        found = json.loads(body.decode(), parse_constant=_refuse) if body else None
+        orjson.dumps(found)
+    except (ValueError, TypeError, RecursionError):
         return None
+    return None if "\\u0000" in orjson.dumps(found).decode() else found
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -8,7 +8,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.series import SeriesSteps
     from activities.series_calls import SeriesCalls
-    from domain.series import Pause, SeriesInput
+    from domain.series import GivenUp, Pause, SeriesInput
     from workflows.options import CALL_TIMEOUT, CALLING, DATABASE_TIMEOUT, PATIENT
 
 
@@ -62,10 +62,16 @@ class SeriesWorkflow:
                 summary="ask a service",
             )
         except ActivityError as error:
-            reason = error.cause.type if isinstance(error.cause, ApplicationError) else "unavailable"
+            cause = error.cause
+            told = cause if isinstance(cause, ApplicationError) else None
+            given_up = GivenUp(
+                reason=f"call_{told.type if told else 'unavailable'}",
+                detail=str(cause),
+                call_id=str(told.details[0]) if told and told.details else None,
+            )
             await workflow.execute_local_activity_method(
                 SeriesCalls.give_up,
-                args=[order, workflow.now(), f"call_{reason}", str(error.cause)],
+                args=[order, workflow.now(), given_up],
                 start_to_close_timeout=DATABASE_TIMEOUT,
                 retry_policy=PATIENT,
                 summary="park: the service does not answer",

@@ -211,7 +211,7 @@ async def test_too_much_ends_the_next_series_of_the_flow(database: Database, ten
     first = await started(database, tenant_id, text)
     assert (await first.until()).ended == "completed"
     second = await started(database, tenant_id, text)
-    assert (await second.until()).ended == "stopped"
+    assert (await second.until()).ended == "throttled"
     third = await started(database, tenant_id, text)
     third.now = after("P2D")
     assert (await third.until()).ended == "completed"

@@ -10,13 +10,14 @@ from temporalio.exceptions import ApplicationError
 from activities.series_calls import SeriesCalls
 from db.session import Database
 from domain.errors import DeliveryError, Rejected, Unavailable
-from domain.series import SeriesInput
+from domain.series import GivenUp, SeriesInput
 from providers.web_calls import Answer, WebCalls
 from sealing import KeyRing
 from tests import factories
 from tests.activities.series_clock import Clock, started
 from tests.activities.test_series import SMS
 
+REFUSED = GivenUp(reason="call_rejected", detail="the service answered 404")
 Meanwhile = Callable[[], Awaitable[Any]]
 ASKING = """
 name: asking
@@ -97,7 +98,7 @@ async def test_a_refusal_is_not_asked_again_and_parks_it(clock: Clock, key_ring:
     with pytest.raises(ApplicationError) as error:
         await calls.call(order(clock), clock.now)
     assert (error.value.type, error.value.non_retryable) == ("rejected", True)
-    await calls.give_up(order(clock), clock.now, "call_rejected", "the service answered 404")
+    await calls.give_up(order(clock), clock.now, REFUSED)
     row = await clock.row()
     assert (row.status, row.reason, row.detail, row.step) == (
         "parked", "call_rejected", "the service answered 404", "check",
@@ -120,5 +121,12 @@ async def test_an_answer_that_comes_after_a_stop_counts_for_nothing(clock: Clock
     service.meanwhile = lambda: clock.change(status="paused")
     await call(clock, service, key_ring)
     assert "called" not in [kind for _, kind, _ in await clock.transcript()]
-    await SeriesCalls(clock.database, service, key_ring).give_up(order(clock), clock.now, "call_rejected", "x")
+    await SeriesCalls(clock.database, service, key_ring).give_up(order(clock), clock.now, REFUSED)
     assert (await clock.row()).status == "paused"
+
+
+async def test_a_call_that_is_given_up_late_does_not_park_the_next_one(clock: Clock, key_ring: KeyRing) -> None:
+    calls = SeriesCalls(clock.database, Service(Answer(status=200, body=None)), key_ring)
+    old = GivenUp(reason="call_rejected", detail="x", call_id="series/1/other/0")
+    await calls.give_up(order(clock), clock.now, old)
+    assert (await clock.row()).status == "running"

@@ -256,3 +256,31 @@ steps:
     async with database.tenant(tenant_id) as connection:
         count = (await connection.execute(select(func.count()).select_from(series_hearing))).scalar_one()
     assert count == 100
+
+
+@pytest.mark.parametrize("data", [[1, 2], "text", 5, None], ids=repr)
+async def test_an_early_event_is_heard_by_one_series_whatever_its_data(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID, data: object
+) -> None:
+    text = "name: any\nkey: event.subject\nsteps: [{wait_for: event:order.paid, timeout: P1D}]"
+    await flowing.publish(client, text, "any")
+    await flowing.tell(client, flowing.event("order.paid", subject="1042", data=data))
+    for number in range(2):
+        answer = await client.post("/v1/series", json=flowing.BODY | {"flow": "any", "key": "1042", "again": "replace"})
+        assert answer.status_code == 201, number
+    async with database.tenant(tenant_id) as connection:
+        assert (await connection.execute(select(func.count()).select_from(series_hearing))).scalar_one() == 1
+
+
+async def test_what_cannot_be_stored_is_replaced_in_headers(client: httpx.AsyncClient) -> None:
+    headers = {
+        "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/shop", "ce-type": "a.b", "ce-subject": "a%00b",
+        "Content-Type": "application/json",
+    }  # fmt: skip
+    answer = await client.post("/v1/events", content=b"{}", headers=headers)
+    assert answer.json()["accepted"] == 1
+
+
+async def test_a_moment_outside_of_all_years_refuses_one_event(client: httpx.AsyncClient) -> None:
+    wrong, right = await flowing.tell(client, flowing.event(time="0001-01-01T00:00:00+05:00"), flowing.event())
+    assert (wrong["result"], right["result"]) == ("refused", "accepted")

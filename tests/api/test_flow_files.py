@@ -53,6 +53,7 @@ steps:
   - update: { language: "'hi'" }
 stop_when: reply
 stop_if: data.amount == 0
+to: {recipient: event.data.customer}
 """
 
 
@@ -92,8 +93,10 @@ def test_steps_without_a_name_get_one_in_the_order_of_the_file() -> None:
 
 
 def test_json_is_read_as_well() -> None:
-    said = {"name": "a", "on": ["x"], "steps": [{"send": "hello"}, {"wait": "1d"}]}
-    assert read(json.dumps(said)) == read("name: a\non: x\nsteps:\n - send: hello\n - wait: 1d\n")
+    said = {"name": "a", "on": ["x"], "to": {"phone": "event.data.phone"}, "steps": [{"send": "hello"}, {"wait": "1d"}]}
+    assert read(json.dumps(said)) == read(
+        "name: a\non: x\nto: {phone: event.data.phone}\nsteps:\n - send: hello\n - wait: 1d\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.conditions import ConditionError, check, holds
+from domain.conditions import LONGEST_LIST, ConditionError, check, holds, value_of
 
 KNOWN = {"data", "heard", "recipient"}
 FACTS: dict[str, Any] = {
@@ -81,3 +81,52 @@ def test_what_cannot_be_judged_says_why(condition: str, message: str) -> None:
     with pytest.raises(ConditionError) as raised:
         holds(condition, FACTS)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("heard.map(h, heard + heard) != []", "take 'heard' out of it"),
+        ('r"\\" != "" && data.n > 1', "plain quotes"),
+        ("'''a''' == data.name", "plain quotes"),
+        ('b"a" == data.name', "plain quotes"),
+    ],
+    ids=["a map of other lists", "a raw text", "three quotes", "bytes"],
+)
+def test_what_could_take_long_or_hide_something_is_refused(condition: str, message: str) -> None:
+    with pytest.raises(ConditionError, match=message):
+        check(condition, {"heard", "data"})
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("data.n + 1", 3),
+        ("data.name", "Asha"),
+        ("[1, 2.5, null, true]", [1, 2.5, None, True]),
+        ("{'a': {'b': [data.n]}}", {"a": {"b": [2]}}),
+        ("timestamp('2026-06-01T04:30:00Z')", "2026-06-01T04:30:00+00:00"),
+    ],
+)
+def test_a_value_is_given_as_json_has_it(expression: str, expected: object) -> None:
+    assert value_of(expression, {"data": {"n": 2, "name": "Asha"}}) == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["duration('1h')", "{1: 2}", "bytes('a')", "'\\u0000'", "1.0 / 0.0"],
+)
+def test_a_value_that_cannot_be_kept_is_told(expression: str) -> None:
+    with pytest.raises(ConditionError, match="cannot be kept"):
+        value_of(expression, {})
+
+
+def test_a_macro_looks_through_a_thousand_entries_and_of_what_was_heard_the_last() -> None:
+    heard = [{"kind": "reply", "n": n} for n in range(LONGEST_LIST + 1)]
+    assert not holds("heard.exists(h, h.n == 0)", {"heard": heard})
+    assert holds("heard.exists(h, h.n == 1)", {"heard": heard})
+    assert holds("size(heard) == 1001", {"heard": heard})
+    many = {"data": {"list": [{"inner": list(range(LONGEST_LIST + 1))}]}}
+    with pytest.raises(ConditionError, match="more than 1,000 entries"):
+        holds("data.list.exists(x, x.inner.size() > 0)", many)
+    assert holds("size(data.list) == 1", many)

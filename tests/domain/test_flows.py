@@ -145,12 +145,12 @@ def test_what_a_step_says_can_end_it() -> None:
     program = compiled(flow(Throttle(id="enough", most=3, per=parse("1d")), send("m")))
     told = simulate(program, state(), holds, outcome_of=lambda _: {"stop": "throttled"})
     assert [entry.kind for entry in told] == ["do", "done"]
-    assert told[-1].detail == {"reason": "stopped", "detail": "throttled"}
+    assert told[-1].detail == {"reason": "throttled", "detail": None}
 
 
 def test_a_stop_comes_before_everything_else() -> None:
     decision = decide(compiled(REMINDERS), state(stopped="by hand"), START, holds)
-    assert (decision.next.reason, decision.next.detail) == ("stopped", "by hand")  # type: ignore[union-attr] # it is done
+    assert (decision.next.reason, decision.next.detail) == ("by hand", None)  # type: ignore[union-attr] # it is done
 
 
 def test_a_condition_ends_it_too() -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from domain.errors import DeliveryError, Rejected, Throttled, Unavailable
+from providers.public_links import is_public
 from providers.web_calls import LARGEST_ANSWER, Answer, WebCalls, shown_secret
 from tests.providers.conftest import Listen
 from tests.providers.test_transport import answering, resetting
@@ -54,9 +55,11 @@ def test_a_secret_is_shown_as_libraries_take_it() -> None:
         (http("200 OK", b"hello"), None),
         (http("200 OK", b'{"x": NaN}'), None),
         (http("200 OK", b'{"x": "\\u0000"}'), None),
+        (http("200 OK", b"[" * 300 + b"]" * 300), None),
+        (http("200 OK", b"123456789012345678901234567890"), None),
         (http("201 Created", b"[1, 2]"), [1, 2]),
     ],
-    ids=["nothing", "a text", "a number that is none", "what cannot be stored", "a list"],
+    ids=["nothing", "a text", "a number that is none", "what cannot be stored", "too deep", "too large", "a list"],
 )
 async def test_what_is_seen_of_an_answer_is_json(listen: Listen, answer: bytes, expected: object) -> None:
     assert (await post(await listen(answering(answer, close=True)))).body == expected
@@ -102,3 +105,36 @@ async def test_an_address_that_is_not_public_is_never_asked(url: str, message: s
 async def test_a_host_that_does_not_resolve_is_away() -> None:
     with pytest.raises(Unavailable, match="does not resolve"):
         await post(1, allowed=False, url="https://nobody.invalid/")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("10.0.0.1", False),
+        ("169.254.169.254", False),
+        ("::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b::5db8:d70e", True),
+        ("2002:7f00:1::", False),
+        ("fec0::1", False),
+        ("fd00::1", False),
+    ],
+)
+def test_only_addresses_of_the_internet_are_public(address: str, expected: bool) -> None:  # noqa: FBT001 - what is expected
+    assert is_public(address) is expected
+
+
+async def test_what_one_service_sets_no_other_gets(listen: Listen) -> None:
+    seen: list[bytes] = []
+    cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=secret\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    port = await listen(answering(cookie, seen=seen, close=True))
+    calls = WebCalls(frozenset({f"127.0.0.1:{port}"}))
+    for _ in range(2):
+        await calls.post(f"http://127.0.0.1:{port}/", b"{}", call_id="c", at=1, secrets=SECRETS)
+    await calls.aclose()
+    assert len(seen) == 2
+    assert b"secret" not in seen[1]

@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from domain.series import Pause, SeriesInput
+from domain.series import GivenUp, Pause, SeriesInput
 from tests.workflows.keeping import keep
 from workflows.series import SeriesWorkflow
 
@@ -34,7 +34,7 @@ class Script:
     answers: list[Pause | Exception | Callable[[datetime], Pause]]
     at: list[datetime] = field(default_factory=list)
     calls: list[Exception | None] = field(default_factory=list)
-    given_up: list[tuple[str, str]] = field(default_factory=list)
+    given_up: list[GivenUp] = field(default_factory=list)
 
     async def looked(self, times: int) -> None:
         """Waits until so many looks were made."""
@@ -59,10 +59,10 @@ class Script:
             raise failure
 
     @activity.defn(name="series.call_failed")
-    async def give_up(self, order: SeriesInput, now: datetime, reason: str, detail: str) -> None:
+    async def give_up(self, order: SeriesInput, now: datetime, given_up: GivenUp) -> None:
         assert now.tzinfo is not None
         assert order.series_id == "s"
-        self.given_up.append((reason, detail))
+        self.given_up.append(given_up)
 
 
 @asynccontextmanager
@@ -142,7 +142,9 @@ async def test_a_service_is_asked_again_until_it_answers(client: Client) -> None
 
 
 async def test_a_refusal_is_told_and_the_series_looks_again(client: Client) -> None:
-    script = Script([CALL, DONE], calls=[ApplicationError("it answered 404", type="rejected", non_retryable=True)])
+    script = Script(
+        [CALL, DONE], calls=[ApplicationError("it answered 404", "c-1", type="rejected", non_retryable=True)]
+    )
     async with running(client, script) as handle:
         assert await handle.result() == "completed"
-    assert script.given_up == [("call_rejected", "rejected: it answered 404")]
+    assert script.given_up == [GivenUp(reason="call_rejected", detail="rejected: it answered 404", call_id="c-1")]
