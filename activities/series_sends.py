@@ -20,7 +20,6 @@ from domain.flow_steps import Send
 from domain.notifications import LANES, Lane, OnUnknown
 from domain.recipients import Channel
 from domain.series import trigger_of
-from domain.starts import notification_start
 from domain.variables import with_defaults
 
 _PATIENCE = 2.0
@@ -97,7 +96,7 @@ class Sends:
             raise NotPossible("recipient_missing", f"there is no recipient {to!r}")
         version = await self._versions.get(connection, tenant_id, found.version_id)
         new = _new(sending, name, found, version, _checked(sending, found, version))
-        stored = await acceptance.insert(connection, tenant_id, [(new, _start(tenant_id, new))])
+        stored = await acceptance.insert(connection, tenant_id, [new])
         if new.id not in stored:
             raise NotPossible("key_in_use", f"the idempotency key {name!r} is used by another notification")
         return {"notification_id": str(new.id), "template": step.template, "template_version": version.number}
@@ -166,18 +165,4 @@ def _new(
         original_notification_id=None,
         series_id=series.id,
         series_step=step.id,
-    )
-
-
-def _start(tenant_id: UUID, new: NewNotification) -> dict[str, Any]:
-    return notification_start(
-        tenant_id,
-        new.id,
-        send_at=new.send_at,
-        expires_at=new.expires_at,
-        template=new.template,
-        resource_type=new.resource_type,
-        resource_id=new.resource_id,
-        trigger_type=new.trigger_type,
-        channels=new.channels,
     )

@@ -20,7 +20,6 @@ from db import acceptance, uploads
 from db.acceptance import Former, NewNotification, Reference
 from db.errors import DatabaseError, is_lock_timeout
 from domain import keys
-from domain.starts import notification_start
 
 PATIENCE = 2.0
 """Seconds to wait for another request with the same key."""
@@ -105,7 +104,7 @@ async def _store(
 ) -> dict[int, Result]:
     """Stores what is new, with the starts of its workflows; what somebody else stored before is a repetition."""
     tenant_id = principal.tenant_id
-    stored = await acceptance.insert(connection, tenant_id, [(item, _start(tenant_id, item)) for item in new.values()])
+    stored = await acceptance.insert(connection, tenant_id, list(new.values()))
     results: dict[int, Result] = {}
     for index, item in new.items():
         if item.id in stored:
@@ -156,18 +155,4 @@ def _reference(ask: Ask) -> Reference:
         kind=address.kind.value if address else None,
         value=address.value if address else None,
         sender=ask.body.sender,
-    )
-
-
-def _start(tenant_id: UUID, new: NewNotification) -> dict[str, Any]:
-    return notification_start(
-        tenant_id,
-        new.id,
-        send_at=new.send_at,
-        expires_at=new.expires_at,
-        template=new.template,
-        resource_type=new.resource_type,
-        resource_id=new.resource_id,
-        trigger_type=new.trigger_type,
-        channels=new.channels,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.json import encode
 from domain import keys
+from domain.starts import STARTING, notification_start
 
 _BUCKETS = 64
 
@@ -204,16 +205,14 @@ async def formers(connection: AsyncConnection, tenant_id: UUID, names: Sequence[
     return {row.key: Former(id=row.id, request_hash=row.request_hash, created_at=row.created_at) for row in rows}
 
 
-async def insert(
-    connection: AsyncConnection, tenant_id: UUID, new: Sequence[tuple[NewNotification, Mapping[str, Any]]]
-) -> dict[UUID, datetime]:
-    """Stores notifications, each with the payload of its workflow's start, and returns when each was stored.
+async def insert(connection: AsyncConnection, tenant_id: UUID, new: Sequence[NewNotification]) -> dict[UUID, datetime]:
+    """Stores notifications, each with the start of its workflow, and returns when each was stored.
 
     One whose key is in use, or buried, is left out. The order of the keys is the same in every transaction, so that
     two of them never wait for each other.
     """
-    ordered = sorted(new, key=lambda pair: pair[0].idempotency_key)
-    rows = [_row(place, item, payload) for place, (item, payload) in enumerate(ordered)]
+    ordered = sorted(new, key=lambda item: item.idempotency_key)
+    rows = [_row(tenant_id, place, item) for place, item in enumerate(ordered)]
     stored = await connection.execute(_INSERT, {"tenant": tenant_id, "rows": encode(rows)})
     return {row.id: row.created_at for row in stored}
 
@@ -224,7 +223,7 @@ def bucket(tenant_id: UUID, key: str) -> int:
     return int.from_bytes(hashlib.sha256(f"accept|{tenant_id}|{number}".encode()).digest()[:8], signed=True)
 
 
-def _row(place: int, new: NewNotification, payload: Mapping[str, Any]) -> dict[str, Any]:
+def _row(tenant_id: UUID, place: int, new: NewNotification) -> dict[str, Any]:
     workflow_id = keys.notification_workflow(str(new.id))
     return {
         "place": place,
@@ -233,5 +232,5 @@ def _row(place: int, new: NewNotification, payload: Mapping[str, Any]) -> dict[s
         "start_id": uuid_utils.compat.uuid7(),
         "workflow_id": workflow_id,
         "dedup_key": keys.start_of(workflow_id),
-        "payload": payload,
+        "payload": notification_start(tenant_id, new.id, **{name: getattr(new, name) for name in STARTING}),
     }
