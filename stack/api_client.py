@@ -20,6 +20,7 @@ from stack.state import read_state
 
 _SECONDS = 30.0
 _MOST_ROWS = 200
+_EVENT = "application/cloudevents+json"
 _OURS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -81,6 +82,18 @@ class ApiClient:
     def post(self, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> dict[str, Any]:
         """Returns the answer to a request that changes something; members that are None are left out."""
         return self._ask("POST", path, params=_given(query), json=None if body is None else _given(body))
+
+    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the answer to a request that puts something at a path."""
+        return self._ask("PUT", path, json=dict(body))
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the answer to a request that changes a part of what stands at a path."""
+        return self._ask("PATCH", path, json=dict(body))
+
+    def post_event(self, path: str, event: str) -> dict[str, Any]:
+        """Returns the answer to a CloudEvent in JSON, which is sent as it was written."""
+        return self._ask("POST", path, content=event.encode(), headers={"Content-Type": _EVENT})
 
     def rows(self, path: str, *, most: int | None = None, **query: Any) -> Iterator[dict[str, Any]]:
         """Yields the rows of a list, page by page, up to `most` of them."""

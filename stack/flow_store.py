@@ -14,7 +14,7 @@ import typer
 from stack.problems import StackError
 
 if TYPE_CHECKING:
-    from stack.steering_client import SteeringClient
+    from stack.api_client import ApiClient
 
 stored = typer.Typer()
 
@@ -180,7 +180,7 @@ def _pushed(one: Mapping[str, Any]) -> str:
     return f"{one['name']}: version {one['version']}{new}{', published' if one['published'] else ''}"
 
 
-def _version(api: "SteeringClient", name: str, number: int | None) -> dict[str, Any]:
+def _version(api: "ApiClient", name: str, number: int | None) -> dict[str, Any]:
     if number is None:
         flow = api.get(f"/v1/flows/{name}")
         number = flow["published_version"] or flow["newest_version"]
@@ -235,8 +235,8 @@ def _switch(name: str, status: str, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _api() -> Iterator["SteeringClient"]:
-    from stack.steering_client import connect
+def _api() -> Iterator["ApiClient"]:
+    from stack.api_client import connect
 
     with connect() as api:
         yield api

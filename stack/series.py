@@ -11,7 +11,7 @@ import typer
 from stack.problems import StackError
 
 if TYPE_CHECKING:
-    from stack.steering_client import SteeringClient
+    from stack.api_client import ApiClient
 
 series = typer.Typer(help="Series: find them, see what they did, start and steer them.", no_args_is_help=True)
 
@@ -231,8 +231,8 @@ def _is_instant(text: str) -> bool:
 
 
 @contextmanager
-def _api() -> Iterator["SteeringClient"]:
-    from stack.steering_client import connect  # noqa: PLC0415 - the help must not wait for it
+def _api() -> Iterator["ApiClient"]:
+    from stack.api_client import connect  # noqa: PLC0415 - the help must not wait for it
 
     with connect() as api:
         yield api

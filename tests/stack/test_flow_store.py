@@ -1,8 +1,7 @@
 """`carillon flow push …`: the commands against the real API over a real connection."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from structlog.testing import capture_logs
-from typer.testing import CliRunner, Result
 
-from cli import app as commands
 from db.session import Database
 from stack.problems import StackError
 from tests.activities.series_clock import Clock
@@ -26,8 +21,8 @@ from tests.api.conftest import client as client  # noqa: PLC0414 - a fixture for
 from tests.api.conftest import make_key as make_key  # noqa: PLC0414 - a fixture for the tests here
 from tests.api.conftest import open_client as open_client  # noqa: PLC0414 - a fixture for the tests here
 from tests.api.conftest import settings as settings  # noqa: PLC0414 - a fixture for the tests here
+from tests.stack.commanding import Command, commanding
 
-Command = Callable[..., Awaitable[Result]]
 NEXT = flowing.REMINDER + "- {send: hello, id: third}\n"
 RENAMED = NEXT.replace("a_day", "one_day")
 OTHER = flowing.REMINDER.replace("name: reminder", "name: other")
@@ -38,22 +33,8 @@ async def carillon(
     app: FastAPI, make_key: KeyFactory, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Command]:
     """Runs `carillon flow …` beside the API that it asks."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:
-            await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    monkeypatch.setenv("CARILLON_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("CARILLON_KEY", await make_key(tenant_id))
-
-    async def run(*arguments: str, said: str = "") -> Result:
-        return await asyncio.to_thread(lambda: CliRunner().invoke(commands, ["flow", *arguments], input=said))
-
-    with capture_logs():  # the command's output is its own, not that of the API beside it
+    async with commanding(app, await make_key(tenant_id), monkeypatch, "flow") as run:
         yield run
-    server.should_exit = True
-    await serving
 
 
 @pytest.fixture

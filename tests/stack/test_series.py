@@ -1,20 +1,15 @@
 """`carillon series …`: the commands against the real API over a real connection."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from structlog.testing import capture_logs
-from typer.testing import CliRunner, Result
 
-from cli import app as commands
 from db.session import Database
 from stack.problems import StackError
 from tests.activities.series_clock import Clock
@@ -25,8 +20,8 @@ from tests.api.conftest import client as client  # noqa: PLC0414 - a fixture for
 from tests.api.conftest import make_key as make_key  # noqa: PLC0414 - a fixture for the tests here
 from tests.api.conftest import open_client as open_client  # noqa: PLC0414 - a fixture for the tests here
 from tests.api.conftest import settings as settings  # noqa: PLC0414 - a fixture for the tests here
+from tests.stack.commanding import Command, commanding
 
-Command = Callable[..., Awaitable[Result]]
 START = ("start", "--flow", "reminder", "--to", "phone=+919876543210")
 DATED = """
 name: reminder
@@ -42,22 +37,8 @@ async def carillon(
     app: FastAPI, make_key: KeyFactory, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Command]:
     """Runs `carillon series …` beside the API that it asks."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:
-            await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    monkeypatch.setenv("CARILLON_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("CARILLON_KEY", await make_key(tenant_id))
-
-    async def run(*arguments: str) -> Result:
-        return await asyncio.to_thread(lambda: CliRunner().invoke(commands, ["series", *arguments]))
-
-    with capture_logs():  # the command's output is its own, not that of the API beside it
+    async with commanding(app, await make_key(tenant_id), monkeypatch, "series") as run:
         yield run
-    server.should_exit = True
-    await serving
 
 
 @pytest.fixture
