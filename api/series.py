@@ -1,5 +1,6 @@
 """Series over HTTP: started, found, read with all that they decided, and what is still to come."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -177,7 +178,7 @@ async def get_series_upcoming(series_id: SeriesId, principal: Reader, services: 
             return Upcoming(entries=[])
         program = await _PROGRAMS.get(connection, tenant_id, row.flow_version_id)
         state = await state_of_series(connection, tenant_id, row)
-    entries = simulate(program, state, bounded_judge(), begin=datetime.now(UTC))
+    entries = await asyncio.to_thread(simulate, program, state, bounded_judge(), begin=datetime.now(UTC))
     return Upcoming(entries=[shown_entry(entry) for entry in entries])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -109,10 +109,3 @@ async def wake_all(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, 
     """)
     asked = {"tenant": tenant_id, "flow": flow_id, "lane": lane, "cause": cause}
     return (await connection.execute(statement, asked)).rowcount
-
-
-async def touch(connection: AsyncConnection, tenant_id: UUID, series_id: UUID, cause: str) -> None:
-    """Wakes one series, for a change that was made to it."""
-    statement = update(series).where(series.c.tenant_id == tenant_id, series.c.id == series_id)
-    await connection.execute(statement.values(updated_at=func.now()))
-    await outbox.add_signals(connection, tenant_id, [woken(series_id, cause)])

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from temporalio.client import Client
 
 from api.series_starting import begin, stop_locked
-from db import series
+from db import outbox, series
 from db.delivery_tables import notification
 from db.series import NewSeries, Series
-from db.series_hearing import NewHearing, hear, touch
+from db.series_hearing import NewHearing, hear, woken
 from db.session import Database
 from domain import keys
 from domain.flow_steps import Again
@@ -134,7 +134,7 @@ async def test_a_date_that_is_moved_near_is_kept_at_once(database: Database, ten
     await until(database, tenant_id, made, step="due")
     async with database.tenant(tenant_id) as connection:
         await series.change(connection, tenant_id, made, anchors={"due_at": "2026-01-01T00:00:00+00:00"})
-        await touch(connection, tenant_id, made, "moved")
+        await outbox.add_signals(connection, tenant_id, [woken(made, "moved")])
     await until(database, tenant_id, made, status="completed")
     assert await steps(database, tenant_id) == ["now"]
 
