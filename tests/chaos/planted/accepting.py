@@ -18,7 +18,6 @@ from api.problems import Problem
 from api.services import Services
 from db import acceptance, cancellations, notifications, outbox
 from db.delivery_tables import notification
-from domain import keys
 from domain.status import Status
 from tests.chaos.planted.registry import API, bug, dropped_key, swap, without
 from tests.chaos.report import Kind
@@ -76,8 +75,7 @@ def start_in_a_second_transaction() -> None:
     def remembering(insert: Any) -> Any:
         async def inserted(connection: AsyncConnection, tenant_id: UUID, new: Sequence[Any]) -> Any:
             stored = await insert(connection, tenant_id, new)
-            fresh = [(item, payload) for item, payload in new if item.id in stored]
-            starts.get().extend((keys.notification_workflow(str(one.id)), one.lane, payload) for one, payload in fresh)
+            starts.get().extend(_start(tenant_id, item) for item in new if item.id in stored)
             return stored
 
         return inserted
@@ -97,6 +95,11 @@ def start_in_a_second_transaction() -> None:
     swap(acceptance, "_INSERT", lambda statement: text(without(str(statement), (writes, writes_nothing))))
     swap(acceptance, "insert", remembering)
     swap(accepting, "accept", in_two_steps)
+
+
+def _start(tenant_id: UUID, item: acceptance.NewNotification) -> tuple[str, int, Any]:
+    row = acceptance._row(tenant_id, 0, item)
+    return row["workflow_id"], item.lane, row["payload"]
 
 
 @bug(API, finds={Kind.SENT_AFTER_STOPPED})
