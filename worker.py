@@ -16,6 +16,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.accounts import AccountProviders
 from activities.attachments import Attachments
 from activities.bulkheads import Bulkheads, FirstOutcomes
+from activities.buttons import Buttons
 from activities.composing import Composer
 from activities.delivery import Delivery
 from activities.findings_gauge import FindingsGauge
@@ -90,7 +91,8 @@ async def compose(
     downloads, calls = Downloads(allowed_hosts), WebCalls(allowed_hosts)
     transport = Transport(connections=local_activities)
     providers = AccountProviders(key_ring)
-    delivery = _delivery(database, transport, Composer(providers, Attachments(database, downloads)), bulkheads)
+    composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring))
+    delivery = _delivery(database, transport, composer, bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     async with aclosing(transport), aclosing(downloads), aclosing(calls):
         yield Worker(

@@ -8,6 +8,7 @@ from uuid import UUID
 import channels
 from activities.accounts import AccountProviders
 from activities.attachments import Attachments
+from activities.buttons import Buttons
 from channels import Rendered
 from db.delivery import Claimed, Work
 from domain import locales
@@ -32,9 +33,10 @@ class Composed:
 class Composer:
     """Makes requests from work."""
 
-    def __init__(self, accounts: AccountProviders, attachments: Attachments) -> None:
+    def __init__(self, accounts: AccountProviders, attachments: Attachments, buttons: Buttons) -> None:
         self._accounts = accounts
         self._attachments = attachments
+        self._buttons = buttons
 
     async def compose(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Composed:
         """Returns the request of an attempt, or raises the `DeliveryError` that says why there can be none."""
@@ -47,6 +49,7 @@ class Composer:
         )
         rendered = render(order, work)
         content = await self._with_attachments(tenant_id, _content(rendered, order.part), work)
+        content = self._buttons.signed(tenant_id, claim.message_id, content)
         if work.to is None:
             raise InvalidAddress("the address was removed after the plan was made")
         outgoing = Outgoing(reference=claim.reference, message_id=str(claim.message_id), to=work.to, content=content)

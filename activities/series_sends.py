@@ -165,4 +165,5 @@ def _new(
         original_notification_id=None,
         series_id=series.id,
         series_step=step.id,
+        taps=step.taps.value,
     )

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from activities.accounts import AccountProviders
+from activities.buttons import Buttons
 from api import openapi, pages, problems
 from api.callback_groups import callback_groups
 from api.line_bounds import LineBounds
@@ -63,6 +64,7 @@ def services_for(settings: Settings, *, database: Database | None = None, key_ri
         database=database,
         key_ring=key_ring,
         account_providers=AccountProviders(key_ring),
+        buttons=Buttons(key_ring),
         lines=LineBounds(settings.line_bound),
         callbacks=callback_groups(database),
     )

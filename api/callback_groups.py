@@ -40,9 +40,9 @@ def callback_groups(database: Database) -> Groups[Heard, bool]:
             new = await callbacks.keep(connection, tenant_id, [heard.callback for heard in group])
             fresh = [heard for heard in group if heard.callback.id in new]
             inbound = [item for heard in fresh for item in heard.inbound]
-            await callbacks.add_inbound(connection, tenant_id, inbound)
+            said = await callbacks.add_inbound(connection, tenant_id, inbound)
             await receipts.add(connection, tenant_id, [item for heard in fresh for item in heard.receipts])
-            await series_replies.tell(connection, tenant_id, inbound)
+            await series_replies.tell(connection, tenant_id, said)
             crash_here("before_callback_commit")
         crash_here("after_callback_commit")
         return [heard.callback.id in new for heard in group]

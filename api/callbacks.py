@@ -9,6 +9,7 @@ import uuid_utils.compat
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from activities.buttons import Tapped
 from api.callback_groups import Heard
 from api.openapi import problem_responses
 from api.problem_types import Kind
@@ -18,6 +19,7 @@ from db import callbacks
 from db.callbacks import NewCallback, NewInbound, SealedAccount
 from db.receipts import NewReceipt
 from domain.errors import CallbackRefused, Misconfigured
+from domain.replies import TAPPED
 from providers.base import Callback, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
 from providers.meta import Meta
 from providers.smtp import Smtp
@@ -133,7 +135,11 @@ async def _record(services: Services, tenant_id: UUID, provider: Provider, callb
     )
     heard = Heard(
         callback=kept,
-        inbound=tuple(_inbound(name, callback_id, event) for event in events if isinstance(event, Inbound)),
+        inbound=tuple(
+            _inbound(name, callback_id, event, _tapped(services, tenant_id, event))
+            for event in events
+            if isinstance(event, Inbound)
+        ),
         receipts=tuple(_receipt(name, callback_id, event) for event in events if isinstance(event, Receipt)),
     )
     _count(services, name, events, new=await services.callbacks.put(tenant_id, heard))
@@ -162,8 +168,14 @@ def _receipt(provider: str, callback_id: UUID, event: Receipt) -> NewReceipt:
     )
 
 
-def _inbound(provider: str, callback_id: UUID, event: Inbound) -> NewInbound:
+def _tapped(services: Services, tenant_id: UUID, event: Inbound) -> Tapped | None:
+    payload = storable(event.payload)
+    return services.buttons.read(tenant_id, payload) if payload and event.kind in TAPPED else None
+
+
+def _inbound(provider: str, callback_id: UUID, event: Inbound, tapped: Tapped | None) -> NewInbound:
     return NewInbound(
+        id=uuid_utils.compat.uuid7(),
         callback_id=callback_id,
         provider=provider,
         event_key=storable(event.event_key),
@@ -174,7 +186,9 @@ def _inbound(provider: str, callback_id: UUID, event: Inbound) -> NewInbound:
         author_name=storable(event.author_name),
         kind=storable(event.kind),
         body=storable(event.text),
-        payload=storable(event.payload),
+        payload=tapped.value if tapped else storable(event.payload),
+        tap=tapped.seal if tapped else None,
+        tapped_message_id=tapped.message_id if tapped else None,
         quotes=storable(event.quotes),
         media_id=storable(event.media_id),
         media_type=storable(event.media_type),

@@ -57,6 +57,7 @@ class SendStep(_Step):
     to: Condition | None = Field(default=None, description="Another recipient's id, as an expression.")
     expires: Length | None = Field(default=None, description="Not handed to a provider later than so long after.")
     critical: Flag = False
+    taps: Literal["any", "once"] = Field(default="any", description="Whether its buttons are good for one tap only.")
 
 
 class UntilMoment(Body):

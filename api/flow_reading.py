@@ -103,6 +103,7 @@ class _Reading:
             to=step.to,
             expires=durations.parse(step.expires) if step.expires else None,
             critical=step.critical,
+            taps=flow.Taps(step.taps),
         )
 
     def wait(self, step: wire.WaitStep, name: str, _pointer: str) -> flow.Wait:

@@ -50,7 +50,10 @@ When = Annotated[str, StringConstraints(max_length=64), AfterValidator(_when)]
 EventPattern = Annotated[str, StringConstraints(pattern=rf"^{_EVENT}$|^\*$", max_length=200)]
 Hearing = Annotated[
     str,
-    StringConstraints(pattern=rf"^(reply|delivered|read|tap(:[A-Za-z0-9_.-]+\*?)?|event:{_EVENT})$", max_length=220),
+    StringConstraints(
+        pattern=rf"^(reply|delivered|read|tap(:[A-Za-z0-9_.:-]+\*?)?|reaction(:[^\s*]+)?|event:{_EVENT})$",
+        max_length=220,
+    ),
 ]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)

@@ -73,7 +73,7 @@ class ScriptedHearing(Body):
     """Something that happens during a preview."""
 
     at: Moment
-    kind: Literal["reply", "tap", "delivered", "read", "event"]
+    kind: Literal["reply", "tap", "reaction", "delivered", "read", "event"]
     name: Annotated[str, StringConstraints(max_length=200)] | None = None
     data: JsonObject = Field(default_factory=dict)
 

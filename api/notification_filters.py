@@ -37,6 +37,8 @@ async def _filter(
     original_notification_id: UUID | None = None,
     series_id: UUID | None = None,
     series_step: Annotated[str | None, Query(max_length=64)] = None,
+    answered: Annotated[bool | None, Query(description="Somebody replied to it, or tapped one of its buttons.")] = None,
+    acted_on: Annotated[str | None, Query(max_length=256, description="What the button says that was tapped.")] = None,
 ) -> Filter:
     return Filter(
         resource_type=resource_type,
@@ -55,6 +57,8 @@ async def _filter(
         original_notification_id=original_notification_id,
         series_id=series_id,
         series_step=series_step,
+        answered=answered,
+        acted_on=acted_on,
     )
 
 

@@ -120,6 +120,9 @@ class Notification(Shown):
     original_notification_id: UUID | None
     series_id: UUID | None = Field(description="The series whose step it is.")
     series_step: str | None
+    replied_at: datetime | None = Field(description="When somebody first answered it in words.")
+    acted_at: datetime | None = Field(description="When somebody first tapped one of its buttons.")
+    acted_on: str | None = Field(description="What that button says.")
     cancel_requested_at: datetime | None
     created_at: datetime
     updated_at: datetime

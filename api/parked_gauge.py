@@ -1,11 +1,11 @@
-"""How many notifications and series are parked, as the API shows it among its metrics."""
+"""How much waits for a person: parked notifications and series, and replies, as the API shows it in its metrics."""
 
 from datetime import datetime, timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from db import parked, series_fleet
+from db import held_replies, parked, series_fleet
 from db.errors import FAILURES
 from db.session import Database
 
@@ -32,6 +32,12 @@ class ParkedGauge:
             ("cause",),
             registry=registry,
         )
+        self._replies = Gauge(
+            "carillon_replies_held",
+            f"Replies of all tenants that wait for a person, counted up to {MOST:,}; the same in every API process.",
+            ("cause",),
+            registry=registry,
+        )
         self._seen: set[tuple[Gauge, str]] = set()
         self._counted_at: datetime | None = None
 
@@ -44,6 +50,7 @@ class ParkedGauge:
             async with database.system() as connection:
                 counts = {self._gauge: await parked.by_cause(connection, most=MOST)}
                 counts[self._of_series] = await series_fleet.parked_by_cause(connection, most=MOST)
+                counts[self._replies] = await held_replies.open_by_reason(connection, most=MOST)
         except FAILURES as error:
             log.warning("parked.not_counted", error=type(error).__name__)
             return

@@ -11,6 +11,7 @@ import structlog
 from fastapi import Depends, Request
 
 from activities.accounts import AccountProviders
+from activities.buttons import Buttons
 from activities.prepared_versions import PreparedVersions
 from api.callback_groups import Heard
 from api.line_bounds import LineBounds
@@ -61,6 +62,7 @@ class Services:
     database: Database
     key_ring: KeyRing
     account_providers: AccountProviders
+    buttons: Buttons
     lines: LineBounds
     callbacks: Groups[Heard, bool]
     metrics: Metrics = field(default_factory=Metrics)

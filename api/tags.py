@@ -6,6 +6,10 @@ TAGS = [
     {"name": "Templates", "description": "What is said: immutable versions per channel and locale."},
     {"name": "Flows", "description": "What series do: definitions, checked, played through, published, paused."},
     {"name": "Series", "description": "Runs of flows: started once for their key, followed, steered, stopped."},
+    {
+        "name": "Replies",
+        "description": "What people answered and nobody knows to what: given to a series, or dismissed.",
+    },
     {"name": "Events", "description": "What happened at yours: starts series, and is heard by those that run."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
     {"name": "Uploads", "description": "Files that notifications carry."},

@@ -75,13 +75,31 @@ class WhatsAppReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WhatsAppRow:
+    """A row of a list."""
+
+    id: str
+    title: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatsAppList:
+    """Rows of which one is chosen; `button` opens them."""
+
+    button: str
+    rows: tuple[WhatsAppRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhatsAppTextPart:
-    """A free-form text."""
+    """A free-form text, with buttons or a list."""
 
     kind: Literal["text"]
     body: str
     preview_url: bool = False
     buttons: tuple[WhatsAppReply, ...] = ()
+    list: WhatsAppList | None = None
     header: str | None = None
     footer: str | None = None
 

@@ -9,9 +9,11 @@ from channels.liquid import compiled, fill
 from channels.rendered import Rendered, rendered
 from channels.scope import Scope
 from channels.shapes import (
+    WhatsAppButton,
     WhatsAppFollowUp,
     WhatsAppHeader,
     WhatsAppImagePart,
+    WhatsAppList,
     WhatsAppPart,
     WhatsAppTemplatePart,
     WhatsAppTextPart,
@@ -20,10 +22,14 @@ from channels.whatsapp_shape import (
     LONGEST_BUTTON_TITLE,
     LONGEST_CAPTION,
     LONGEST_HEADER,
+    LONGEST_PAYLOAD,
+    LONGEST_ROW_DESCRIPTION,
+    LONGEST_ROW_TITLE,
     LONGEST_TEXT,
     LONGEST_TEXT_WITH_BUTTONS,
 )
 from domain.content import (
+    Choice,
     Media,
     ReplyButton,
     TemplateButton,
@@ -80,7 +86,7 @@ def _template(part: WhatsAppTemplatePart, scope: Scope, language: str) -> Render
         body=_body(part.body, scope),
         buttons=tuple(
             TemplateButton(
-                index=button.index, sub_type=button.type, value=_value(button.value, scope, f"/buttons/{place}/value")
+                index=button.index, sub_type=button.type, value=_button(button, scope, f"/buttons/{place}/value")
             )
             for place, button in enumerate(part.buttons)
         ),
@@ -131,14 +137,40 @@ def _text(part: WhatsAppTextPart, scope: Scope) -> WhatsAppText:
         preview_url=part.preview_url,
         buttons=tuple(
             ReplyButton(
-                id=_value(button.id, scope, f"/buttons/{index}/id"),
+                id=_payload(button.id, scope, f"/buttons/{index}/id"),
                 title=_limited(button.title, scope, f"/buttons/{index}/title", LONGEST_BUTTON_TITLE) or "",
             )
             for index, button in enumerate(part.buttons)
         ),
+        choices=_choices(part.list, scope) if part.list is not None else (),
+        choose=_limited(part.list.button, scope, "/list/button", LONGEST_BUTTON_TITLE) if part.list else None,
         header=_optional(part.header, scope, "/header"),
         footer=_optional(part.footer, scope, "/footer"),
     )
+
+
+def _choices(choices: WhatsAppList, scope: Scope) -> tuple[Choice, ...]:
+    found = []
+    for index, row in enumerate(choices.rows):
+        place, description = f"/list/rows/{index}", None
+        if row.description is not None:
+            description = _limited(row.description, scope, f"{place}/description", LONGEST_ROW_DESCRIPTION, blank=True)
+        title = _limited(row.title, scope, f"{place}/title", LONGEST_ROW_TITLE) or ""
+        found.append(Choice(id=_payload(row.id, scope, f"{place}/id"), title=title, description=description))
+    return tuple(found)
+
+
+def _button(button: WhatsAppButton, scope: Scope, pointer: str) -> str:
+    fitting = _payload if button.type == "quick_reply" else _value
+    return fitting(button.value, scope, pointer)
+
+
+def _payload(source: str, scope: Scope, pointer: str) -> str:
+    """Returns what a button says when it is tapped."""
+    value = _value(source, scope, pointer)
+    if len(value) > LONGEST_PAYLOAD:
+        raise refused(f"this has {len(value):,} characters with this data; {LONGEST_PAYLOAD} are possible", pointer)
+    return value
 
 
 def _caption(source: str | None, scope: Scope, pointer: str) -> str | None:

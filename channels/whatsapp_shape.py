@@ -1,7 +1,7 @@
 """Reads WhatsApp parts from JSON and names their Liquid texts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 
 from channels.reading import Reader
@@ -11,8 +11,10 @@ from channels.shapes import (
     WhatsAppFollowUp,
     WhatsAppHeader,
     WhatsAppImagePart,
+    WhatsAppList,
     WhatsAppPart,
     WhatsAppReply,
+    WhatsAppRow,
     WhatsAppTemplatePart,
     WhatsAppTextPart,
 )
@@ -23,6 +25,11 @@ LONGEST_TEXT_WITH_BUTTONS = 1024
 LONGEST_CAPTION = 1024
 LONGEST_HEADER = 60
 LONGEST_BUTTON_TITLE = 20
+LONGEST_ROW_TITLE = 24
+LONGEST_ROW_DESCRIPTION = 72
+LONGEST_PAYLOAD = 160
+"""Characters of what a button says when it is tapped: WhatsApp takes 200 of a row's, and our signature needs 39."""
+MOST_ROWS = 10
 MOST_REPLIES = 3
 MOST_TEMPLATE_BUTTONS = 10
 _KINDS = ("template", "text", "image")
@@ -128,19 +135,39 @@ def _text(reader: Reader) -> WhatsAppPart:
     for inner in reader.each("buttons", most=MOST_REPLIES):
         replies.append(WhatsAppReply(id=inner.text("id", required=True), title=inner.text("title", required=True)))
         inner.close()
+    choices = _list(reader)
+    if replies and choices is not None:
+        reader.fault("list", "a text has either buttons or a list")
     part = WhatsAppTextPart(
         kind="text",
         body=reader.text("body", required=True),
         preview_url=reader.flag("preview_url"),
         buttons=tuple(replies),
+        list=choices,
         header=reader.text("header"),
         footer=reader.text("footer"),
     )
-    if not replies:
+    if not replies and choices is None:
         for name in ("header", "footer"):
             if reader.has(name):
-                reader.fault(name, f"WhatsApp takes a {name} only with buttons")
+                reader.fault(name, f"WhatsApp takes a {name} only with buttons or a list")
     return part
+
+
+def _list(reader: Reader) -> WhatsAppList | None:
+    inner = reader.inner("list")
+    if inner is None:
+        return None
+    rows = []
+    for row in inner.each("rows", most=MOST_ROWS):
+        title = row.text("title", required=True)
+        rows.append(WhatsAppRow(id=row.text("id", required=True), title=title, description=row.text("description")))
+        row.close()
+    if not rows:
+        inner.fault("rows", "a list has at least one row")
+    choices = WhatsAppList(button=inner.text("button", required=True), rows=tuple(rows))
+    inner.close()
+    return choices
 
 
 def _image(reader: Reader) -> WhatsAppPart:
@@ -190,9 +217,18 @@ def _text_sources(part: WhatsAppTextPart) -> tuple[Source, ...]:
     longest = LONGEST_TEXT_WITH_BUTTONS if part.buttons else LONGEST_TEXT
     found = [Source(pointer="/body", text=part.body, longest=longest)]
     for index, button in enumerate(part.buttons):
-        found.append(Source(pointer=f"/buttons/{index}/id", text=button.id))
+        found.append(Source(pointer=f"/buttons/{index}/id", text=button.id, longest=LONGEST_PAYLOAD))
         found.append(Source(pointer=f"/buttons/{index}/title", text=button.title, longest=LONGEST_BUTTON_TITLE))
+    found += _list_sources(part.list) if part.list is not None else ()
     return (*found, *_one("/header", part.header, LONGEST_HEADER), *_one("/footer", part.footer, LONGEST_HEADER))
+
+
+def _list_sources(choices: WhatsAppList) -> Iterator[Source]:
+    yield Source(pointer="/list/button", text=choices.button, longest=LONGEST_BUTTON_TITLE)
+    for index, row in enumerate(choices.rows):
+        yield Source(pointer=f"/list/rows/{index}/id", text=row.id, longest=LONGEST_PAYLOAD)
+        yield Source(pointer=f"/list/rows/{index}/title", text=row.title, longest=LONGEST_ROW_TITLE)
+        yield from _one(f"/list/rows/{index}/description", row.description, LONGEST_ROW_DESCRIPTION)
 
 
 def _one(pointer: str, text: str | None, longest: int | None = None) -> tuple[Source, ...]:

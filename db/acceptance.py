@@ -95,6 +95,7 @@ class NewNotification:
     original_notification_id: UUID | None
     series_id: UUID | None = None
     series_step: str | None = None
+    taps: str = "any"
 
 
 # The shared locks let requests pass each other; a cancellation that finds no notification takes one of them alone, so
@@ -152,19 +153,20 @@ WITH asked AS MATERIALIZED (
         channels text[], template text, template_version_id uuid, data jsonb, locale text, trigger_type text,
         resource_type text, resource_id text, metadata jsonb, attachments jsonb, sender uuid, critical boolean,
         lane smallint, fallback jsonb, on_unknown text, send_at timestamptz, expires_at timestamptz,
-        original_notification_id uuid, series_id uuid, series_step text,
+        original_notification_id uuid, series_id uuid, series_step text, taps text,
         start_id uuid, workflow_id text, dedup_key text, payload jsonb
     )
 ), stored AS (
     INSERT INTO notification (
         tenant_id, id, idempotency_key, request_hash, "to", to_kind, receiver_id, channels, template,
         template_version_id, data, locale, trigger_type, resource_type, resource_id, metadata, attachments, sender,
-        critical, lane, fallback, on_unknown, send_at, expires_at, original_notification_id, series_id, series_step
+        critical, lane, fallback, on_unknown, send_at, expires_at, original_notification_id, series_id, series_step,
+        taps
     )
     SELECT :tenant, id, idempotency_key, request_hash, "to", to_kind, receiver_id, channels, template,
            template_version_id, data, locale, trigger_type, resource_type, resource_id, metadata, attachments, sender,
            critical, lane, fallback, on_unknown, send_at, expires_at, original_notification_id, series_id,
-           series_step
+           series_step, taps
     FROM asked WHERE (
         SELECT b.id FROM tombstone AS b
         WHERE b.tenant_id = :tenant AND b.idempotency_key = asked.idempotency_key LIMIT 1

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import uuid_utils.compat
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +15,7 @@ from db.delivery_tables import inbound_message
 from db.json import encode
 from db.tables import account
 from domain import keys
+from domain.replies import Seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,16 @@ class SealedAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInbound:
-    """Something a person wrote or tapped, ready to be stored; `callback_id` is the request that told of it."""
+    """Something a person wrote or tapped, ready to be stored.
 
+    Attributes:
+        callback_id: The request that told of it.
+        payload: What a button says, without the signature.
+        tap: What the signature of a button's payload is worth; None where nothing was tapped.
+        tapped_message_id: The message of ours whose button it was.
+    """
+
+    id: UUID
     callback_id: UUID
     provider: str
     event_key: str
@@ -48,6 +56,8 @@ class NewInbound:
     media_type: str | None
     raw: dict[str, Any]
     occurred_at: datetime
+    tap: Seal | None = None
+    tapped_message_id: UUID | None = None
 
 
 async def accounts_of(connection: AsyncConnection, tenant_id: UUID, provider: str) -> tuple[SealedAccount, ...]:
@@ -102,10 +112,12 @@ async def keep(connection: AsyncConnection, tenant_id: UUID, callbacks: Sequence
     return {row.id for row in rows if row.new}
 
 
-async def add_inbound(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> None:
-    """Stores inbound messages; one that is there already stays as it is."""
+async def add_inbound(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> list[NewInbound]:
+    """Stores inbound messages and returns those that are new; one that is there already stays as it is."""
     if not messages:
-        return
+        return []
     ordered = sorted(messages, key=lambda item: (item.provider, item.event_key))  # as everybody locks them
-    rows = [{**asdict(item), "tenant_id": tenant_id, "id": uuid_utils.compat.uuid7()} for item in ordered]
-    await connection.execute(insert(inbound_message).on_conflict_do_nothing(), rows)
+    rows = [{**asdict(item), "tenant_id": tenant_id} for item in ordered]
+    added = insert(inbound_message).values(rows).on_conflict_do_nothing().returning(inbound_message.c.id)
+    new = set((await connection.execute(added)).scalars())
+    return [one for one in messages if one.id in new]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.delivery_tables import attempt, message, notification
@@ -61,6 +61,9 @@ class Notification:
     page_id: UUID | None
     series_id: UUID | None
     series_step: str | None
+    replied_at: datetime | None
+    acted_at: datetime | None
+    acted_on: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,7 @@ class Filter:
         recipient: The tenant's own id of a recipient.
         to: Ways in which one address may be written.
         parked: The cause for which it is parked, or `true` for whichever.
+        answered: Whether somebody replied to it or tapped a button.
         metadata: Alternatives, of which the metadata must hold one for each key.
     """
 
@@ -138,10 +142,12 @@ class Filter:
     original_notification_id: UUID | None = None
     series_id: UUID | None = None
     series_step: str | None = None
+    answered: bool | None = None
+    acted_on: str | None = None
 
 
 ANY_CAUSE = "true"
-_HIDDEN = {"tenant_id", "request_hash", "held_until", "held_reason"}
+_HIDDEN = {"tenant_id", "request_hash", "held_until", "held_reason", "taps"}
 _SHOWN = (
     *(column for column in notification.c if column.name not in _HIDDEN),
     template_version.c.number.label("version"),
@@ -155,7 +161,9 @@ _EQUAL = (
     "original_notification_id",
     "series_id",
     "series_step",
+    "acted_on",
 )
+_ANSWERED = or_(notification.c.replied_at.is_not(None), notification.c.acted_at.is_not(None))
 # Ids are made a moment before `created_at`, on another machine's clock.
 _SLACK = timedelta(minutes=5)
 
@@ -237,6 +245,13 @@ def _filtered(query: Select[Any], tenant_id: UUID, wanted: Filter) -> Select[Any
         query = query.where(notification.c.parked_at.is_not(None))
     if wanted.parked not in {None, ANY_CAUSE}:
         query = query.where(notification.c.parked_cause == wanted.parked)
+    if wanted.answered is not None:
+        query = query.where(_ANSWERED if wanted.answered else not_(_ANSWERED))
+    return _described(query, wanted)
+
+
+def _described(query: Select[Any], wanted: Filter) -> Select[Any]:
+    """Restricts what it says of itself, and the time of its creation."""
     for alternatives in wanted.metadata:
         query = query.where(or_(*(notification.c.metadata.contains(item) for item in alternatives)))
     return _between(query, wanted.created_after, wanted.created_before)

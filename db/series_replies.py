@@ -1,78 +1,159 @@
-"""Replies and taps find their series: by what they quote, else by being the only one that they can mean."""
+"""Replies and taps find what they answer: by their button, by what they quote, else by who waits for them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import held_replies, reply_rows
 from db.callbacks import NewInbound
+from db.held_replies import NewHeld
+from db.reply_rows import Answer, Referred, Sent
 from db.series_hearing import NewHearing, hear
+from domain.replies import Answered, FoundBy, Meant, Seal, Unclear, heard_as, meaning
 
-_MEANT = text("""
-SELECT asked.place, q.series_id, q.notification_id, q.step, c.waiting, c.running
-FROM unnest(CAST(:quotes AS text[]), CAST(:kinds AS text[]), CAST(:authors AS text[]))
-     WITH ORDINALITY AS asked(quotes, kind, author, place)
-LEFT JOIN LATERAL (
-    SELECT n.series_id, n.id AS notification_id, n.series_step AS step
-    FROM message AS m JOIN notification AS n ON n.tenant_id = m.tenant_id AND n.id = m.notification_id
-    WHERE m.tenant_id = :tenant AND m.provider_message_id = asked.quotes LIMIT 1
-) AS q ON asked.quotes IS NOT NULL
-CROSS JOIN LATERAL (
-    SELECT array_agg(s.id) FILTER (WHERE s.wakes @> '[{"kind": "reply"}]' OR s.wakes @> '[{"kind": "tap"}]'
-                                         OR s.wakes @> '[{"kind": "*"}]') AS waiting,
-           array_agg(s.id) AS running
-    FROM series AS s
-    WHERE s.tenant_id = :tenant AND s.ended_at IS NULL
-      AND (s."to" = asked.author AND s.to_kind = asked.kind OR s.receiver_id IN (
-          SELECT a.recipient_id FROM address AS a
-          WHERE a.tenant_id = :tenant AND a.kind = asked.kind AND a.value = asked.author
-      ))
-) AS c
-ORDER BY asked.place
-""")
+_LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """A message that says something to somebody, what series hear of it, and what it means."""
+
+    message: NewInbound
+    heard: str
+    about: Referred
+    meant: Meant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A message with the notification that it answers and the series that hears it."""
+
+    said: _Said
+    sent: Sent | None
+    series_id: UUID | None
+    by: str
 
 
 async def tell(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> None:
-    """Lets series hear the inbound messages that mean them; one that is unclear is heard by none."""
-    if not messages:
+    """Lets series hear the new inbound messages that mean them, and keeps for a person what is unclear."""
+    heard = [(one, heard_as(one.kind, tap=one.tap, body=one.body)) for one in messages]
+    speaking = [(one, kind) for one, kind in heard if kind is not None]
+    if not speaking:
         return
-    asked = {
-        "tenant": tenant_id,
-        "quotes": [one.quotes for one in messages],
-        "kinds": [one.author_kind for one in messages],
-        "authors": [one.author for one in messages],
-    }
-    rows = (await connection.execute(_MEANT, asked)).mappings()
-    news = [_news(one, dict(row)) for one, row in zip(messages, rows, strict=True)]
-    await hear(connection, tenant_id, [one for one in news if one is not None])
+    kinds = [kind for _, kind in speaking]
+    abouts = await reply_rows.referred(connection, tenant_id, [one for one, _ in speaking], kinds)
+    said, unclear = [], []
+    for (one, kind), about in zip(speaking, abouts, strict=True):
+        meant = _meant(one, about)
+        if isinstance(meant, Unclear):
+            unclear.append((one, meant))
+        else:
+            said.append(_Said(message=one, heard=kind, about=about, meant=meant))
+    await _hold(connection, tenant_id, unclear)
+    await note(connection, tenant_id, await _known(connection, tenant_id, said))
 
 
-def meant(series_id: UUID | None, waiting: Sequence[UUID] | None, running: Sequence[UUID] | None) -> UUID | None:
-    """Returns the series that a message means: the quoted one, else the only one that waits, else the only one."""
-    if series_id is not None:
-        return series_id
-    candidates = waiting or running or ()
-    return candidates[0] if len(candidates) == 1 else None
+async def give(connection: AsyncConnection, tenant_id: UUID, message: NewInbound, series_id: UUID) -> bool:
+    """Lets a series hear a message that a person gave to it, and tells whether it did: one that is over does not."""
+    heard = heard_as(message.kind, tap=None, body=message.body) or "reply"
+    latest = await reply_rows.latest_of_series(connection, tenant_id, [series_id])
+    about = Referred(tapped=None, quoted=None, waiting=(), running=())
+    said = _Said(message=message, heard=heard, about=about, meant=None)
+    known = _Known(said=said, sent=latest.get(series_id), series_id=series_id, by=FoundBy.PERSON)
+    return bool(await note(connection, tenant_id, [known]))
 
 
-def _news(message: NewInbound, row: Mapping[str, Any]) -> NewHearing | None:
-    series_id = meant(row["series_id"], row["waiting"], row["running"])
-    if series_id is None:
-        return None
-    notification_id = row["notification_id"]
+async def note(connection: AsyncConnection, tenant_id: UUID, known: Sequence[_Known]) -> set[UUID]:
+    """Writes down what messages answer, and returns the series that heard one of them."""
+    found = [(one.said.message.id, one.sent.id if one.sent else None, one.series_id, str(one.by)) for one in known]
+    await reply_rows.note_found(connection, tenant_id, found)
+    answering = [(one, one.sent) for one in known if one.sent is not None]
+    answers = [
+        Answer(
+            notification_id=sent.id,
+            kind=one.said.heard,
+            at=one.said.message.occurred_at,
+            button=one.said.message.payload,
+        )
+        for one, sent in answering
+    ]
+    counts = await reply_rows.note_answers(connection, tenant_id, answers) if answers else []
+    idle = {id(one) for (one, _), counting in zip(answering, counts, strict=True) if not counting}
+    news = [_news(one, one.series_id) for one in known if one.series_id is not None and id(one) not in idle]
+    return await hear(connection, tenant_id, news)
+
+
+def _meant(message: NewInbound, about: Referred) -> Meant | Unclear | None:
+    sent, by = (about.tapped, FoundBy.BUTTON) if about.tapped else (about.quoted, FoundBy.QUOTED)
+    answered = None
+    if sent is not None:
+        answered = Answered(
+            notification_id=str(sent.id), series_id=str(sent.series_id) if sent.series_id else None, by=by
+        )
+    return meaning(
+        tap=Seal(message.tap) if message.tap else None,
+        answered=answered,
+        waiting=tuple(map(str, about.waiting)),
+        running=tuple(map(str, about.running)),
+    )
+
+
+async def _hold(connection: AsyncConnection, tenant_id: UUID, unclear: Sequence[tuple[NewInbound, Unclear]]) -> None:
+    held = [
+        NewHeld(
+            inbound_message_id=message.id,
+            reason=found.reason.value,
+            candidates=[UUID(name) for name in found.candidates],
+        )
+        for message, found in unclear
+    ]
+    await held_replies.hold(connection, tenant_id, held)
+
+
+async def _known(connection: AsyncConnection, tenant_id: UUID, said: Sequence[_Said]) -> list[_Known]:
+    """Returns messages with what they answer: where they do not say it themselves, what was sent last."""
+    heard_by = {one.message.id: series_id for one in said if (series_id := _alone(one)) is not None}
+    strangers = {(one.message.author_kind, one.message.author) for one in said if one.meant is None}
+    latest = await reply_rows.latest_of_series(connection, tenant_id, sorted(set(heard_by.values())))
+    former = await reply_rows.latest_to(connection, tenant_id, sorted(strangers))
+    known = []
+    for one in said:
+        sent, series_id = one.about.tapped or one.about.quoted, heard_by.get(one.message.id)
+        if one.meant is None:
+            sent = former.get((one.message.author_kind, one.message.author))
+            known += [_Known(said=one, sent=sent, series_id=None, by=_LATEST)] if sent else []
+        elif series_id is not None:
+            known.append(_Known(said=one, sent=latest.get(series_id), series_id=series_id, by=one.meant.by))
+        elif sent is not None:
+            known.append(_Known(said=one, sent=sent, series_id=sent.series_id, by=one.meant.by))
+    return known
+
+
+def _alone(one: _Said) -> UUID | None:
+    """Returns the series that a message means by being the only one; what it answers is to be found out."""
+    if isinstance(one.meant, Meant) and one.meant.series_id and one.meant.by in {FoundBy.WAITING, FoundBy.ONLY}:
+        return UUID(one.meant.series_id)
+    return None
+
+
+def _news(one: _Known, series_id: UUID) -> NewHearing:
+    message, sent = one.said.message, one.sent
+    names = {"tap": message.payload, "reaction": message.body}
     return NewHearing(
         series_id=series_id,
         cause=f"inbound/{message.provider}/{message.event_key}",
-        kind="reply" if message.payload is None else "tap",
-        name=message.payload,
+        kind=one.said.heard,
+        name=names.get(one.said.heard),
         at=message.occurred_at,
         data={
             "kind": message.kind,
             "text": message.body,
             "payload": message.payload,
-            "notification_id": str(notification_id) if notification_id else None,
-            "step": row["step"],
+            "media_id": message.media_id,
+            "media_type": message.media_type,
+            "notification_id": str(sent.id) if sent else None,
+            "step": sent.step if sent else None,
         },
     )

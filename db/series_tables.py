@@ -89,7 +89,7 @@ series_hearing = tenant_table(
     belongs("series_id", to="series"),
     UniqueConstraint("tenant_id", "series_id", "number"),
     UniqueConstraint("tenant_id", "series_id", "cause"),
-    one_of("kind", "reply", "tap", "delivered", "read", "event"),
+    one_of("kind", "reply", "tap", "delivered", "read", "event", "reaction"),
 )
 
 series_entry = tenant_table(
@@ -102,6 +102,25 @@ series_entry = tenant_table(
     moment("at", null=False),
     belongs("series_id", to="series"),
     UniqueConstraint("tenant_id", "series_id", "number"),
+)
+
+held_reply = tenant_table(
+    "held_reply",
+    col("inbound_message_id", Uuid),
+    col("reason"),
+    col("candidates", ARRAY(Uuid), default="'{}'"),
+    col("state", default="'open'"),
+    col("series_id", Uuid, null=True),
+    col("settled_by", null=True),
+    col("settled_reason", null=True),
+    moment("created_at", null=False),
+    moment("settled_at"),
+    belongs("inbound_message_id", to="inbound_message"),
+    belongs("series_id", to="series"),
+    UniqueConstraint("tenant_id", "inbound_message_id"),
+    one_of("reason", "several", "forged"),
+    one_of("state", "open", "given", "dismissed"),
+    Index(None, "tenant_id", "state", "id"),
 )
 
 series_tombstone = tenant_table(

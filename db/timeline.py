@@ -103,10 +103,16 @@ WITH chosen AS (
                'provider_code', r.provider_code, 'detail', r.detail, 'occurred_at', r.occurred_at)
     FROM heard AS r
     UNION ALL
-    SELECT a.notification_id, i.received_at, 5, i.id, 'reply.received', NULL, jsonb_build_object(
+    SELECT n.id, i.received_at, 5, i.id, 'reply.received', NULL, jsonb_build_object(
                'channel', a.channel, 'message_id', a.message_id, 'kind', i.kind, 'text', i.body, 'payload', i.payload,
-               'author_name', i.author_name, 'occurred_at', i.occurred_at)
-    FROM inbound_message AS i JOIN tried AS a ON i.quotes = a.provider_message_id WHERE i.tenant_id = :tenant
+               'tap', i.tap, 'found_by', i.found_by, 'author_name', i.author_name, 'occurred_at', i.occurred_at)
+    FROM inbound_message AS i JOIN chosen AS n ON i.notification_id = n.id
+    LEFT JOIN LATERAL (
+        SELECT t.channel, t.message_id FROM tried AS t WHERE t.notification_id = n.id
+        ORDER BY coalesce(t.message_id = i.tapped_message_id, false) DESC,
+                 coalesce(t.provider_message_id = i.quotes, false) DESC, t.claimed_at DESC LIMIT 1
+    ) AS a ON true
+    WHERE i.tenant_id = :tenant
     UNION ALL
     SELECT n.id, n.cancel_requested_at, 6, n.id, 'cancel.requested', NULL, '{{}}'::jsonb
     FROM chosen AS n WHERE n.cancel_requested_at IS NOT NULL

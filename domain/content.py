@@ -81,12 +81,23 @@ class ReplyButton:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A row of a list; the id comes back when somebody chooses it."""
+
+    id: str
+    title: str = field(repr=False)
+    description: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhatsAppText:
-    """A free-form text, with up to three reply buttons; allowed inside the service window."""
+    """A free-form text, with up to three reply buttons or ten choices; allowed inside the service window."""
 
     body: str = field(repr=False)
     preview_url: bool = False
     buttons: tuple[ReplyButton, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    choose: str | None = None  # what opens the choices
     header: str | None = field(default=None, repr=False)
     footer: str | None = field(default=None, repr=False)
     quotes: str | None = None  # provider id of the message this one answers

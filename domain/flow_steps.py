@@ -78,12 +78,19 @@ class Awaited:
     """Something that may be heard: a reply, a tap on a button, a receipt, an event.
 
     Attributes:
-        kind: `reply`, `tap`, `delivered`, `read` or `event`.
-        name: Which button or event; `*` at the end stands for anything; None for every one.
+        kind: `reply`, `tap`, `reaction`, `delivered`, `read` or `event`.
+        name: Which button, emoji or event; `*` at the end stands for anything; None for every one.
     """
 
     kind: str
     name: str | None = None
+
+
+class Taps(StrEnum):
+    """How often the buttons of a message may be tapped."""
+
+    ANY = "any"
+    ONCE = "once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,7 @@ class Send:
     Attributes:
         to: The expression that gives another recipient's id than the series' own.
         expires: How long after the step the message is worth sending.
+        taps: Whether its buttons are good for one tap only.
     """
 
     id: str
@@ -103,6 +111,7 @@ class Send:
     to: str | None = None
     expires: Span | None = None
     critical: bool = False
+    taps: Taps = Taps.ANY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,10 @@ def _spelled(content: Content) -> Json:
         case WhatsAppTemplate():
             return {"type": "template", "template": _template(content)}
         case WhatsAppText():
-            return {**_quoted(content), **(_interactive(content) if content.buttons else _text(content))}
+            return {
+                **_quoted(content),
+                **(_interactive(content) if content.buttons or content.choices else _text(content)),
+            }
         case WhatsAppImage():
             caption = {"caption": content.caption} if content.caption else {}
             return {"type": "image", "image": {**_media(content.media, "image"), **caption}}
@@ -81,18 +84,30 @@ def _quoted(content: WhatsAppText) -> Json:
 
 def _text(content: WhatsAppText) -> Json:
     if content.header is not None or content.footer is not None:
-        raise ContentRefused("a text without reply buttons has neither a header nor a footer")
+        raise ContentRefused("a text without buttons or a list has neither a header nor a footer")
     return {"type": "text", "text": {"body": content.body, "preview_url": content.preview_url}}
 
 
 def _interactive(content: WhatsAppText) -> Json:
-    replies = [{"type": "reply", "reply": {"id": button.id, "title": button.title}} for button in content.buttons]
-    interactive: Json = {"type": "button", "body": {"text": content.body}, "action": {"buttons": replies}}
+    interactive: Json = {"type": "list" if content.choices else "button", "body": {"text": content.body}}
+    interactive["action"] = _list(content) if content.choices else {"buttons": _replies(content)}
     if content.header is not None:
         interactive["header"] = {"type": "text", "text": content.header}
     if content.footer is not None:
         interactive["footer"] = {"text": content.footer}
     return {"type": "interactive", "interactive": interactive}
+
+
+def _replies(content: WhatsAppText) -> list[Json]:
+    return [{"type": "reply", "reply": {"id": button.id, "title": button.title}} for button in content.buttons]
+
+
+def _list(content: WhatsAppText) -> Json:
+    rows = [
+        {"id": row.id, "title": row.title, **({"description": row.description} if row.description else {})}
+        for row in content.choices
+    ]
+    return {"button": content.choose, "sections": [{"rows": rows}]}
 
 
 def _template(content: WhatsAppTemplate) -> Json:

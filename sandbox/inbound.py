@@ -183,6 +183,8 @@ def _tapped(act: Act, about: Message | None) -> Json:
         chosen = choices[act.index] if act.index < len(choices) else None
     else:
         chosen = next((one for one in choices if act.id in {one["id"], one["title"]}), None)
+        beginning = [one for one in choices if act.id and one["id"].startswith(act.id)]
+        chosen = chosen or (beginning[0] if len(beginning) == 1 else None)
     if chosen is None:
         names = ", ".join(f"{one['id']!r}" for one in choices) or "none"
         raise ImpossibleError(f"message {about.wamid} has no such button or row; it has: {names}")

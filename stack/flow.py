@@ -22,7 +22,7 @@ flow.add_typer(stored)
 
 Files = Annotated[list[Path], typer.Argument(help="Flow files in YAML or JSON; `-` reads from standard input.")]
 File = Annotated[Path, typer.Argument(help="A flow file in YAML or JSON; `-` reads from standard input.")]
-_KINDS = ("reply", "tap", "delivered", "read", "event")
+_KINDS = ("reply", "tap", "reaction", "delivered", "read", "event")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 
 from activities.accounts import AccountProviders
 from activities.attachments import Attachments
+from activities.buttons import Buttons
 from activities.composing import Composer
 from activities.delivery import Delivery, DeliveryPage
 from db.delivery_tables import attempt, decision, message, notification
@@ -108,7 +109,7 @@ async def bench(database: Database, tenant_id: UUID, key_ring: KeyRing) -> Bench
         database, tenant_id, version_id, to="asha@example.com", to_kind="email"
     )
     transport = ScriptedTransport([])
-    composer = Composer(AccountProviders(key_ring), Attachments(database, Downloads()))
+    composer = Composer(AccountProviders(key_ring), Attachments(database, Downloads()), Buttons(key_ring))
     delivery = Delivery(database, transport, composer)  # type: ignore[arg-type] # the same shape as Transport
     return Bench(database, tenant_id, notification_id, account_id, transport, delivery)
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import uuid_utils.compat
 
-from db import callbacks, decisions
+from db import callbacks, decisions, series_replies
 from db.callbacks import NewInbound
 from db.session import Database
 from domain.notifications import Decision, Ending, Outcome
@@ -29,6 +29,7 @@ async def _reply(database: Database, tenant_id: UUID, quotes: str) -> None:
     async with database.tenant(tenant_id) as connection:
         kept = await factories.keep_callback(connection, tenant_id, provider="sandbox", body=b"reply")
         inbound = NewInbound(
+            id=uuid_utils.compat.uuid7(),
             callback_id=kept,
             provider="sandbox",
             event_key=f"reply to {quotes}",
@@ -46,7 +47,7 @@ async def _reply(database: Database, tenant_id: UUID, quotes: str) -> None:
             raw={},
             occurred_at=datetime.now(UTC),
         )
-        await callbacks.add_inbound(connection, tenant_id, [inbound])
+        await series_replies.tell(connection, tenant_id, await callbacks.add_inbound(connection, tenant_id, [inbound]))
 
 
 async def _timeline(client: httpx.AsyncClient, name: UUID) -> list[dict[str, Any]]:

@@ -1,18 +1,20 @@
 """What comes back from people and providers finds its series: receipts by their message, replies by what they mean."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import uuid_utils.compat
 from sqlalchemy import select
 
-from db import series_replies
+from db import callbacks, series_replies
 from db.callbacks import NewInbound
-from db.delivery_tables import message, notification
-from db.series_tables import series_hearing
+from db.delivery_tables import inbound_message, message, notification
+from db.series_tables import held_reply, series_hearing
 from db.session import Database
 from db.tables import address, recipient
+from domain.replies import Seal
 from domain.status import Status
 from tests import factories
 from tests.activities.series_clock import Clock, started
@@ -32,12 +34,13 @@ def inbound(sent: Sent, **changes: Any) -> NewInbound:
         "quotes": None, "media_id": None, "media_type": None, "raw": {},
         "occurred_at": datetime(2026, 6, 1, tzinfo=UTC),
     }  # fmt: skip
-    return NewInbound(callback_id=sent.callback_id, **{**fields, **changes})
+    return NewInbound(id=uuid_utils.compat.uuid7(), callback_id=sent.callback_id, **{**fields, **changes})
 
 
 async def tell(sent: Sent, *messages: NewInbound) -> None:
     async with sent.database.tenant(sent.tenant_id) as connection:
-        await series_replies.tell(connection, sent.tenant_id, messages)
+        new = await callbacks.add_inbound(connection, sent.tenant_id, messages)
+        await series_replies.tell(connection, sent.tenant_id, new)
 
 
 async def heard(sent: Sent) -> list[tuple[UUID, str, str | None]]:
@@ -86,10 +89,104 @@ async def test_a_reply_that_quotes_means_the_series_of_the_message(sent: Sent) -
     assert other.pause.ended is None
 
 
-async def test_a_tap_is_heard_by_its_payload(sent: Sent) -> None:
-    clock = await begun(sent)
-    await tell(sent, inbound(sent, payload="accept", kind="button"))
+def tap(sent: Sent, **changes: Any) -> NewInbound:
+    fields = {"kind": "button", "payload": "accept", "tap": Seal.VERIFIED, "tapped_message_id": sent.message_id}
+    return inbound(sent, **{**fields, **changes})
+
+
+async def test_a_tap_is_heard_by_its_payload_and_needs_no_quote(sent: Sent) -> None:
+    clock, other = await begun(sent), await begun(sent)
+    await belongs_to(sent, clock)
+    await tell(sent, tap(sent))
     assert await heard(sent) == [(clock.series_id, "tap", "accept")]
+    assert other.pause.ended is None
+
+
+async def test_a_tap_on_a_button_of_another_is_a_reply(sent: Sent) -> None:
+    clock = await begun(sent)
+    await tell(sent, tap(sent, tap=Seal.UNSIGNED, tapped_message_id=None))
+    assert await heard(sent) == [(clock.series_id, "reply", None)]
+
+
+async def test_the_same_message_in_another_callback_is_heard_once(sent: Sent) -> None:
+    clock = await begun(sent)
+    await tell(sent, inbound(sent))
+    await tell(sent, inbound(sent))
+    assert await heard(sent) == [(clock.series_id, "reply", None)]
+
+
+async def test_a_quote_of_what_is_of_no_series_is_heard_by_none(sent: Sent) -> None:
+    await begun(sent)
+    await sent.change(message, provider_message_id="wamid.1")
+    await tell(sent, inbound(sent, quotes="wamid.1"))
+    assert await heard(sent) == []
+    assert (await sent.row(notification))["replied_at"] == datetime(2026, 6, 1, tzinfo=UTC)
+
+
+async def test_a_notification_says_when_it_was_first_answered_and_how(sent: Sent) -> None:
+    clock = await begun(sent)
+    await belongs_to(sent, clock)
+    later = datetime(2026, 6, 2, tzinfo=UTC)
+    await tell(sent, tap(sent), inbound(sent, quotes="wamid.1", event_key="message:2"))
+    again = tap(sent, payload="decline", occurred_at=later, event_key="message:3")
+    await tell(sent, again, inbound(sent, quotes="wamid.1", occurred_at=later, event_key="message:4"))
+    row = await sent.row(notification)
+    first = datetime(2026, 6, 1, tzinfo=UTC)
+    assert (row["replied_at"], row["acted_at"], row["acted_on"]) == (first, first, "accept")
+    assert [(kind, name) for _, kind, name in await heard(sent)] == [
+        ("tap", "accept"), ("reply", None), ("tap", "decline"), ("reply", None),
+    ]  # fmt: skip
+
+
+async def test_buttons_that_are_good_once_are_heard_once_also_within_one_callback(sent: Sent) -> None:
+    clock = await begun(sent)
+    await belongs_to(sent, clock)
+    await sent.change(notification, taps="once")
+    await tell(sent, tap(sent), tap(sent, payload="decline", event_key="message:2"))
+    await tell(sent, tap(sent, payload="decline", event_key="message:3"))
+    await tell(sent, inbound(sent, quotes="wamid.1", event_key="message:4"))
+    assert [(kind, name) for _, kind, name in await heard(sent)] == [("tap", "accept"), ("reply", None)]
+
+
+async def test_a_reaction_is_heard_by_its_emoji_and_is_no_reply(sent: Sent) -> None:
+    clock = await begun(sent)
+    await belongs_to(sent, clock)
+    await tell(sent, inbound(sent, kind="reaction", body="👍", quotes="wamid.1"))
+    await tell(sent, inbound(sent, kind="reaction", body=None, quotes="wamid.1", event_key="message:2"))
+    assert await heard(sent) == [(clock.series_id, "reaction", "👍")]
+    assert (await sent.row(notification))["replied_at"] is None
+
+
+async def test_who_quotes_nothing_answers_what_the_series_sent_last(sent: Sent) -> None:
+    clock = await begun(sent)
+    await belongs_to(sent, clock)
+    await sent.change(notification, accepted_at=datetime.now(UTC))
+    await tell(sent, inbound(sent))
+    assert await heard(sent) == [(clock.series_id, "reply", None)]
+    assert (await sent.row(notification))["replied_at"] is not None
+
+
+@pytest.mark.parametrize(("days", "found_by"), [(1, "latest"), (8, None)], ids=["lately", "long ago"])
+async def test_who_has_no_series_answers_what_was_sent_lately(sent: Sent, days: int, found_by: str | None) -> None:
+    await sent.change(message, accepted_at=datetime.now(UTC) - timedelta(days=days), address=ASHA, address_kind="phone")
+    await sent.change(notification, to=ASHA)
+    await tell(sent, inbound(sent))
+    assert (await sent.row(inbound_message))["found_by"] == found_by
+    assert bool((await sent.row(notification))["replied_at"]) is bool(found_by)
+
+
+async def test_what_a_network_says_of_itself_is_no_reply(sent: Sent) -> None:
+    await begun(sent)
+    await tell(sent, inbound(sent, kind="system", body="changed their number"))
+    assert await heard(sent) == []
+
+
+async def test_a_forged_tap_is_held_for_a_person(sent: Sent) -> None:
+    clock = await begun(sent)
+    await tell(sent, tap(sent, tap=Seal.FORGED, tapped_message_id=None))
+    assert await heard(sent) == []
+    held = await sent.row(held_reply)
+    assert (held["reason"], held["candidates"], held["state"]) == ("forged", [clock.series_id], "open")
 
 
 async def test_a_reply_means_the_only_series_that_waits_for_one(sent: Sent) -> None:
@@ -107,11 +204,12 @@ async def test_a_reply_that_comes_early_means_the_only_series_that_runs(sent: Se
 
 
 @pytest.mark.parametrize("text", [ASKING, DEAF], ids=["two wait", "two run"])
-async def test_a_reply_that_could_mean_two_is_heard_by_none(sent: Sent, text: str) -> None:
-    await begun(sent, text)
-    await begun(sent, text)
+async def test_a_reply_that_could_mean_two_is_held_for_a_person(sent: Sent, text: str) -> None:
+    first, second = await begun(sent, text), await begun(sent, text)
     await tell(sent, inbound(sent))
     assert await heard(sent) == []
+    held = await sent.row(held_reply)
+    assert (held["reason"], set(held["candidates"])) == ("several", {first.series_id, second.series_id})
 
 
 async def test_somebody_is_known_by_any_of_their_addresses(sent: Sent, database: Database, tenant_id: UUID) -> None:
