@@ -110,6 +110,12 @@ class Clock:
             rows = await connection.execute(select(notification).order_by(notification.c.id))
             return [dict(row) for row in rows.mappings()]
 
+    async def accepted(self, notification_id: UUID) -> None:
+        """Lets a provider have taken a notification that it made."""
+        async with self.database.tenant(self.tenant_id) as connection:
+            taken = update(notification).where(notification.c.id == notification_id)
+            await connection.execute(taken.values(accepted_at=datetime.now(UTC)))
+
 
 async def started(database: Database, tenant_id: UUID, text: str, **values: Any) -> Clock:
     """Publishes a flow and starts a series of it at `START`."""

@@ -1,0 +1,88 @@
+"""`carillon replies …`: replies that may mean several series, given to one of them or to none."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stack.api_client import ApiClient
+
+replies = typer.Typer(help="Replies that may mean several series: see them, give each to one.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(help="The held reply.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@replies.command("list")
+def list_replies(
+    *,
+    state: Annotated[str, typer.Option(help="open, given, dismissed, or all.")] = "open",
+    author: Annotated[str | None, typer.Option(help="Of this address.")] = None,
+    most: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Lists replies that wait for somebody, the newest first, each with the series that it may mean."""
+    wanted = None if state == "all" else state
+    with _api() as api:
+        rows = list(api.rows("/v1/held-replies", most=most, state=wanted, author=author))
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return
+    _print(rows)
+
+
+@replies.command()
+def give(
+    id: Id,  # noqa: A002 - the word that people see in the usage
+    series: Annotated[str, typer.Argument(help="The series that hears it.", show_default=False)],
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept.")] = None,
+) -> None:
+    """Lets a series hear a reply as if it had said itself whom it means."""
+    with _api() as api:
+        found = api.post(f"/v1/held-replies/{id}/give", {"series_id": series, "reason": reason})
+    typer.echo(f"{found['id']}: given to {found['series_id']}.")
+
+
+@replies.command()
+def dismiss(
+    id: Id,  # noqa: A002 - the word that people see in the usage
+    *,
+    reason: Annotated[str, typer.Option(help="Why it concerns none; it is kept.", show_default=False)],
+) -> None:
+    """Says that a reply concerns no series."""
+    with _api() as api:
+        found = api.post(f"/v1/held-replies/{id}/dismiss", {"reason": reason})
+    typer.echo(f"{found['id']}: dismissed.")
+
+
+@contextmanager
+def _api() -> "Iterator[ApiClient]":
+    from stack.api_client import connect  # noqa: PLC0415 - a command must not wait for the libraries of the others
+
+    with connect() as api:
+        yield api
+
+
+def _print(rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich.text import Text  # noqa: PLC0415 - JSON needs no tables
+
+    from stack.flow_tables import console, moment, table  # noqa: PLC0415 - JSON needs no tables
+
+    if not rows:
+        console().print("No reply waits that fits.")
+        return
+    for row in rows:
+        (author,) = row["author"].values()
+        said = row["text"] or row["payload"] or row["kind"]
+        console().print(Text(f"{row['id']}  {row['state']}  {moment(row['occurred_at'])}  {author}: {said}", "bold"))
+        listed = table("may mean", "flow", "key", "step", "status")
+        for one in row["candidates"]:
+            listed.add_row(*map(Text, (one["id"], one["flow"], one["key"], one["step"] or "-", one["status"])))
+        console().print(listed)
