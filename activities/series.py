@@ -13,6 +13,7 @@ from activities.programs import Programs
 from activities.series_facts import facts_with_outcomes, state_of_series
 from activities.series_messages import ENDINGS, take_back
 from activities.series_sends import NotPossible, Sending, Sends
+from activities.series_updates import updated
 from crashpoints import crash_here
 from db import flows, series, series_steps
 from db.flow_json import state_document
@@ -139,7 +140,7 @@ class _Look:
             case Throttle():
                 return await series_steps.throttled(self._connection, self._tenant_id, row, do.step, self._now)
             case Update():
-                return await series_steps.updated(self._connection, self._tenant_id, row, do.step, facts)
+                return await updated(self._connection, self._tenant_id, row, do.step, facts)
             case _:
                 raise LookupError(f"{do.step!r} takes no time")
 

@@ -15,6 +15,7 @@ from api.flow_words import (
     Hearing,
     Length,
     Offset,
+    Rule,
     StepId,
     When,
 )
@@ -125,18 +126,23 @@ class RepeatStep(_Step):
     """Takes its steps again and again."""
 
     repeat: "list[AnyStep]" = Field(min_length=1)
-    every: Length
+    every: Length | None = None
+    rule: Rule | None = Field(default=None, description="Days, as a rule of RFC 5545: FREQ=WEEKLY;BYDAY=MO,TH")
     at: Clock | None = None
     until: Condition | None = None
     most: Annotated[Whole, Field(ge=1, le=10_000)]
 
     @model_validator(mode="after")
     def _not_too_often(self) -> Self:
-        span = durations.parse(self.every)
-        if span.is_exact and span.exact < SHORTEST_ROUND:
+        if self.every is not None and self.rule is not None:
+            raise ValueError("write `every` or `rule`, not both")
+        span = durations.parse(self.every) if self.every is not None else None
+        if span is not None and span.is_exact and span.exact < SHORTEST_ROUND:
             raise ValueError("`every` is at least one minute")
-        if self.at is not None and (span.is_exact or span.exact):
-            raise ValueError("`at` needs an `every` of whole days, weeks or months")
+        if self.at is not None and self.rule is None and (span is None or span.is_exact or span.exact):
+            raise ValueError("`at` needs a `rule`, or an `every` of whole days, weeks or months")
+        if span is None and self.rule is None and not isinstance(self.repeat[0], WaitForStep):
+            raise ValueError("without `every` or `rule`, rounds begin with a `wait_for`")
         return self
 
 
@@ -163,9 +169,18 @@ class CallStep(_Step):
 
 
 class UpdateStep(_Step):
-    """Changes attributes of the recipient."""
+    """Changes the recipient."""
 
-    update: dict[Anchor, Condition] = Field(min_length=1, max_length=50)
+    update: dict[Anchor, Condition] = Field(max_length=50, description="Attributes, each an expression.")
+    profile: dict[Literal["name", "locale", "zone"], Condition] = Field(
+        default_factory=dict, description="Members of the profile, each an expression."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.update and not self.profile:
+            raise ValueError("say what is to be changed")
+        return self
 
 
 class StopStep(_Step):

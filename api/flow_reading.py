@@ -138,7 +138,8 @@ class _Reading:
         return flow.Repeat(
             id=name,
             steps=self.steps(step.repeat, f"{pointer}/repeat"),
-            every=durations.parse(step.every),
+            every=durations.parse(step.every) if step.every else None,
+            rule=step.rule,
             most=step.most,
             at=clock(step.at) if step.at else None,
             until=step.until,
@@ -160,9 +161,10 @@ class _Reading:
 
     def update(self, step: wire.UpdateStep, name: str, pointer: str) -> flow.Update:
         """Returns a step that changes the recipient."""
-        for key, expression in step.update.items():
-            self.judge(expression, f"{pointer}/update/{key}")
-        return flow.Update(id=name, attributes=dict(step.update))
+        for member in ("update", "profile"):
+            for key, expression in getattr(step, member).items():
+                self.judge(expression, f"{pointer}/{member}/{key}")
+        return flow.Update(id=name, attributes=dict(step.update), profile={str(one): expression for one, expression in step.profile.items()})
 
     def stop(self, step: wire.StopStep, name: str, _pointer: str) -> flow.Stop:
         """Returns a step that ends the series."""

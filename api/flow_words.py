@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, StringConstraints
 
-from domain import durations
+from domain import calendar_rules, durations
 from domain.calendar import is_in_reach
 
 _ANCHOR = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -40,6 +40,7 @@ def _when(text: str) -> str:
 
 Length = Annotated[str, StringConstraints(max_length=60), AfterValidator(_length)]
 Offset = Annotated[str, StringConstraints(max_length=60), AfterValidator(_offset)]
+Rule = Annotated[str, StringConstraints(max_length=200), AfterValidator(calendar_rules.checked)]
 Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 StepId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=64)]

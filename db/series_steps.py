@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.series import Series
 from db.tables import address, recipient
 from domain.calendar import shift, zone_of
-from domain.conditions import value_of
 from domain.durations import Span
-from domain.flow_steps import Throttle, Update
+from domain.flow_steps import Throttle
 from domain.recipients import Address
 
 
@@ -83,14 +82,14 @@ async def throttled(
     return {"sent": count, **({"stop": "throttled"} if count >= step.most else {})}
 
 
-async def updated(
-    connection: AsyncConnection, tenant_id: UUID, row: Series, step: Update, facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Changes attributes of the recipient; without one there is nobody to change."""
-    if row.receiver_id is None:
-        return {"skipped": "no_recipient"}
-    values = {name: value_of(expression, facts) for name, expression in step.attributes.items()}
-    statement = update(recipient).where(recipient.c.tenant_id == tenant_id, recipient.c.id == row.receiver_id)
-    merged = recipient.c.attributes.concat(values)
-    await connection.execute(statement.values(attributes=merged, updated_at=func.now()))
-    return {"attributes": sorted(values)}
+async def change_receiver(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    receiver_id: UUID,
+    attributes: Mapping[str, Any],
+    profile: Mapping[str, Any],
+) -> None:
+    """Changes a recipient: attributes are merged into those that are there."""
+    statement = update(recipient).where(recipient.c.tenant_id == tenant_id, recipient.c.id == receiver_id)
+    merged = recipient.c.attributes.concat(dict(attributes))
+    await connection.execute(statement.values(attributes=merged, updated_at=func.now(), **profile))

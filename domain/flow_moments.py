@@ -1,9 +1,11 @@
 """When the waits and rounds of a series are due: computed from what they count from, each time they are asked for."""
 
-from datetime import datetime
+from datetime import datetime, time
+from itertools import islice, takewhile
 from typing import assert_never
 
 from domain.calendar import at_local, next_local, shift, zone_of
+from domain.calendar_rules import occurrences
 from domain.durations import Span
 from domain.flow_state import Rounds, SeriesState
 from domain.flow_steps import For, Moment, NextLocal, Repeat, Until
@@ -41,19 +43,32 @@ def moment_of(moment: Moment, state: SeriesState) -> datetime:
 
 def latest(step: Repeat, rounds: Rounds, zone: str, now: datetime) -> int:
     """Returns the last round that is due: a standstill is not made up for, of what was missed one round is taken."""
+    if step.rule is not None:
+        found = occurrences(step.rule, rounds.first_at, step.at, zone_of(zone))
+        return max(rounds.number, sum(1 for _ in takewhile(lambda moment: moment <= now, found)) - 1)
+    if step.every is None:
+        return rounds.number
     number = rounds.number
     if step.every.is_exact and step.at is None:
         return max(number, (now - rounds.first_at) // step.every.exact)
-    while due_at(step, rounds.first_at, number + 1, zone) <= now:
+    while _every(step.every, step.at, rounds.first_at, number + 1, zone) <= now:
         number += 1
     return number
 
 
-def due_at(step: Repeat, first_at: datetime, number: int, zone: str) -> datetime:
-    """Returns when a round begins, counting from 0: always from the first, so that nothing drifts."""
+def due_at(step: Repeat, first_at: datetime, number: int, zone: str) -> datetime | None:
+    """Returns when a round begins, counting from 0, or None where a rule has come to its end.
+
+    It counts from the first one always, so that nothing drifts.
+    """
+    if step.rule is not None:
+        return next(islice(occurrences(step.rule, first_at, step.at, zone_of(zone)), number, None), None)
+    return first_at if step.every is None else _every(step.every, step.at, first_at, number, zone)
+
+
+def _every(every: Span, at: time | None, first_at: datetime, number: int, zone: str) -> datetime:
     if number == 0:
         return first_at
-    every = step.every
     span = Span(months=every.months * number, days=every.days * number, exact=every.exact * number)
     moved = shift(first_at, span, zone_of(zone))
-    return moved if step.at is None else at_local(moved.astimezone(zone_of(zone)).date(), step.at, zone_of(zone))
+    return moved if at is None else at_local(moved.astimezone(zone_of(zone)).date(), at, zone_of(zone))

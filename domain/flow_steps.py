@@ -154,24 +154,29 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
-    """Takes its steps again and again: at once, then every so often, until a condition holds or it is enough.
+    """Takes its steps again and again, until a condition holds or it is enough.
 
     Attributes:
-        at: The time of day of every round but the first, in the recipient's zone.
+        every: At once, then every so often.
+        rule: At the days of a calendar rule, instead.
+        at: The time of day, in the recipient's zone; with `every`, of all rounds but the first.
         until: A condition that is looked at before each round.
         most: How many rounds there are at most.
     """
 
     id: str
     steps: "tuple[FlowStep, ...]"
-    every: Span
     most: int
+    every: Span | None = None
+    rule: str | None = None
     at: time | None = None
     until: str | None = None
 
     def __post_init__(self) -> None:
-        if self.every.is_exact and self.every.exact < SHORTEST_ROUND:
+        if self.every is not None and self.every.is_exact and self.every.exact < SHORTEST_ROUND:
             raise ValueError("a round takes at least a minute")
+        if self.every is None and self.rule is None and not isinstance(next(iter(self.steps), None), WaitFor):
+            raise ValueError("rounds that no time parts begin with something that is waited for")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,10 +209,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Changes attributes of the recipient."""
+    """Changes the recipient: attributes of the tenant's own, and what their profile says (`name`, `locale`, `zone`)."""
 
     id: str
     attributes: Mapping[str, str]
+    profile: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -275,11 +275,13 @@ def _round(
     instruction: Round, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
 ) -> SeriesState | Wait:
     step = instruction.step
-    rounds = state.rounds.get(step.id) or Rounds(first_at=now, count=0, number=0)
-    if rounds.count >= step.most or (step.until is not None and judge.holds(step.until, state)):
+    # The days of a rule count from when it was reached, however often it is asked for until the first of them.
+    begin = now if step.rule is None else state.entered_at
+    rounds = state.rounds.get(step.id) or Rounds(first_at=begin, count=0, number=0)
+    due = due_at(step, rounds.first_at, rounds.number, state.zone)
+    if due is None or rounds.count >= step.most or (step.until is not None and judge.holds(step.until, state)):
         left = {name: other for name, other in state.rounds.items() if name != step.id}
         return replace(state, rounds=left).at(instruction.end, now)
-    due = due_at(step, rounds.first_at, rounds.number, state.zone)
     if now < due:
         return Wait(step_id=step.id, until=due)
     number = latest(step, rounds, state.zone, now)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from db.delivery_tables import notification
 from db.series_tables import flow as flow_table
 from db.session import Database
-from db.tables import outbox
+from db.tables import outbox, recipient
 from tests import factories
 from tests.activities.series_clock import Clock, started
 from tests.activities.test_series import REMINDERS, SMS, template
@@ -107,3 +107,44 @@ async def test_a_notification_whose_key_is_taken_parks_it(database: Database, te
     assert (await clock.row()).reason == "key_in_use"
     async with database.tenant(tenant_id) as connection:
         assert (await connection.execute(select(func.count()).select_from(notification))).scalar_one() == 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "told"),
+    [
+        ("{locale: \"'english please'\"}", "profile.locale"),
+        ("{zone: \"'Kolkata'\"}", "profile.zone"),
+        ("{name: \"''\"}", "profile.name"),
+        ("{name: data.amount}", "profile.name"),
+    ],
+    ids=["no locale", "no zone", "no name", "a number"],
+)
+async def test_a_profile_takes_only_what_it_can_mean(
+    database: Database, tenant_id: UUID, profile: str, told: str
+) -> None:
+    person = await factories.insert(database, tenant_id, recipient, external_id="asha")
+    text = f"name: learn\nsteps:\n- {{update: {{}}, profile: {profile}}}"
+    values = {"to": "asha", "to_kind": "recipient", "receiver_id": person, "data": {"amount": 5}}
+    clock = await started(database, tenant_id, text, **values)
+    await clock.look()
+    row = await clock.row()
+    assert (row.status, row.reason) == ("parked", "data_refused")
+    assert (row.detail or "").startswith(told)
+
+
+async def test_a_profile_is_changed_and_the_clock_of_the_series_with_it(database: Database, tenant_id: UUID) -> None:
+    person = await factories.insert(database, tenant_id, recipient, external_id="asha", zone="Asia/Kolkata")
+    text = """
+name: learn
+steps:
+- {update: {}, profile: {locale: "'hi_in'", zone: "'Europe/Berlin'", name: "'Asha'"}}
+- {wait: {next: "09:00"}, id: morning}
+"""
+    values = {"to": "asha", "to_kind": "recipient", "receiver_id": person, "zone": None}
+    clock = await started(database, tenant_id, text, **values)
+    pause = await clock.look()
+    assert pause.until is not None
+    assert pause.until.isoformat() == "2026-06-01T07:00:00+00:00"  # nine o'clock in Berlin
+    async with database.tenant(tenant_id) as connection:
+        row = (await connection.execute(select(recipient.c.locale, recipient.c.zone, recipient.c.name))).one()
+    assert tuple(row) == ("hi-IN", "Europe/Berlin", "Asha")

@@ -11,6 +11,7 @@ from domain.flow_steps import (
     NextLocal,
     Past,
     Repeat,
+    Since,
     Until,
     Wait,
     WaitFor,
@@ -125,3 +126,57 @@ def test_a_date_that_a_series_lacks_keeps_it_from_going_on() -> None:
     assert decision.next == Stuck(
         step_id="-7 days", reason="anchor_missing", detail="the series has no date 'due_at'; give it one"
     )
+
+
+MONDAYS = Repeat(id="mondays", steps=(send("m"),), rule="FREQ=WEEKLY;BYDAY=MO,TH", at=time(9), most=4)
+
+
+def test_a_rule_gives_the_days_and_a_first_day_that_is_over_does_not_count() -> None:
+    assert [when for when, what in played(flow(MONDAYS)) if what == "m"] == [
+        "2 days, 23:00:00",
+        "6 days, 23:00:00",
+        "9 days, 23:00:00",
+        "13 days, 23:00:00",
+    ]
+
+
+def test_a_rule_without_a_time_keeps_the_one_at_which_it_was_reached() -> None:
+    daily = Repeat(id="daily", steps=(send("m"),), rule="FREQ=DAILY", most=2)
+    assert [when for when, what in played(flow(daily)) if what == "m"] == ["0:00:00", "1 day, 0:00:00"]
+
+
+def test_a_rule_counts_from_when_it_was_reached_however_often_it_is_looked_at() -> None:
+    weekly = Repeat(id="weekly", steps=(send("m"),), rule="FREQ=WEEKLY;BYDAY=FR", most=2)
+    program = compiled(flow(weekly))
+    later = decide(program, state(), START + timedelta(hours=30), holds)
+    assert later.next == Pending(step_id="weekly", until=START + timedelta(days=4))
+
+
+def test_a_rule_that_is_over_ends_the_repetition() -> None:
+    twice = Repeat(id="twice", steps=(send("m"),), rule="FREQ=DAILY;COUNT=2", most=9)
+    assert [what for _, what in played(flow(twice))] == ["m", "m", "completed"]
+
+
+def test_of_days_that_a_standstill_missed_one_is_taken() -> None:
+    program = compiled(flow(Repeat(id="daily", steps=(send("m"),), rule="FREQ=DAILY", most=10)))
+    first = decide(program, state(), START, holds)
+    late = START + timedelta(days=5, minutes=1)
+    again = decide(program, taken(program, first.state, {}, START), late, holds)
+    assert isinstance(again.next, Do)
+    assert [dict(note.detail) for note in again.notes if note.kind == "missed"] == [{"rounds": 4}]
+
+
+def test_rounds_without_a_time_take_whatever_is_heard_in_its_order() -> None:
+    ask = WaitFor(id="said", awaited=(REPLY,), since=Since.SERIES_START)
+    talk = Repeat(id="talk", steps=(ask, send("answer")), most=3)
+    assert played(flow(talk), reply("1m"), reply("1m"), reply("2d")) == [
+        ("0:01:00", "answer"),
+        ("0:01:00", "answer"),
+        ("2 days, 0:00:00", "answer"),
+        ("2 days, 0:00:00", "completed"),
+    ]
+
+
+def test_rounds_without_a_time_have_to_wait_for_something() -> None:
+    with pytest.raises(ValueError, match="begin with something"):
+        Repeat(id="fast", steps=(send("m"),), most=3)

@@ -1,0 +1,78 @@
+"""Calendar rules of RFC 5545, section 3.3.10, as far as reminders need them: daily or coarser, on somebody's clock."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrule, rrulestr
+
+from domain.calendar import at_local
+
+_PARTS = frozenset(
+    "FREQ INTERVAL COUNT UNTIL BYDAY BYMONTHDAY BYMONTH BYYEARDAY BYWEEKNO BYSETPOS WKST".split()  # noqa: SIM905 - reads as the standard lists them
+)
+_FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
+_DATE = re.compile(r"[0-9]{8}")
+_COUNT = re.compile(r"[1-9][0-9]{0,4}")
+_INTERVAL = re.compile(r"[1-9][0-9]{0,2}")
+_REACH = timedelta(days=30 * 366)
+"""How far a rule is followed: one that never comes must not be looked for until the end of time."""
+_ANY_DAY = datetime(2024, 1, 1)  # noqa: DTZ001 - rules are about calendars, which have no zone
+
+
+def checked(text: str) -> str:
+    """Returns a rule that can be followed.
+
+    Raises:
+        ValueError: It is none, or finer than days, or it never comes.
+    """
+    parts = parts_of(text)
+    if strange := sorted(set(parts) - _PARTS):
+        raise ValueError(f"{strange[0][:40]!r} is no part of a rule here; there are {', '.join(sorted(_PARTS))}")
+    if parts.get("FREQ") not in _FREQUENCIES:
+        raise ValueError("a rule has FREQ=DAILY, WEEKLY, MONTHLY or YEARLY, like 'FREQ=WEEKLY;BYDAY=MO,TH'")
+    if "UNTIL" in parts and not _DATE.fullmatch(parts["UNTIL"]):
+        raise ValueError("UNTIL is a date like 20261231")
+    if "COUNT" in parts and not _COUNT.fullmatch(parts["COUNT"]):
+        raise ValueError("COUNT is a number from 1 to 99999")
+    if not _INTERVAL.fullmatch(parts.get("INTERVAL", "1")):
+        raise ValueError("INTERVAL is a number from 1 to 999")
+    try:
+        begin = _ANY_DAY
+        if "UNTIL" in parts:
+            begin = min(begin, datetime.combine(date.fromisoformat(parts["UNTIL"]), time()) - timedelta(days=366))
+        found = next(_followed(text, begin), None)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"this is no calendar rule: {error}") from error
+    if found is None:
+        raise ValueError("this rule never comes")
+    return text
+
+
+def parts_of(text: str) -> dict[str, str]:
+    """Returns the parts of a rule by their names."""
+    return {name: value for name, _, value in (part.partition("=") for part in text.split(";"))}
+
+
+def occurrences(text: str, since: datetime, at: time | None, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yields the instants of a rule from `since` on: at a time of day, or at the one that `since` has there."""
+    local = since.astimezone(zone).replace(tzinfo=None)
+    begin = datetime.combine(local.date(), at or local.time())
+    instants = (at_local(moment.date(), moment.time(), zone) for moment in _followed(text, begin))
+    count = parts_of(text).get("COUNT")
+    yield from islice((instant for instant in instants if instant >= since), int(count) if count else None)
+
+
+def _followed(text: str, begin: datetime) -> Iterator[datetime]:
+    parts = parts_of(text)
+    last = parts.get("UNTIL")
+    endless = (f"{name}={value}" for name, value in parts.items() if name not in {"COUNT", "UNTIL"})
+    followed = rrulestr(";".join(endless), dtstart=begin)
+    if not isinstance(followed, rrule):
+        raise ValueError("write one rule")  # noqa: TRY004 - what is wrong is the text
+    end = begin + _REACH
+    if last is not None:  # until the end of that day, on the clock of whom the rule is for
+        end = min(end, datetime.combine(date.fromisoformat(last), time.max))
+    yield from followed.replace(until=end)
