@@ -164,7 +164,8 @@ class _Reading:
         for member in ("update", "profile"):
             for key, expression in getattr(step, member).items():
                 self.judge(expression, f"{pointer}/{member}/{key}")
-        return flow.Update(id=name, attributes=dict(step.update), profile={str(one): expression for one, expression in step.profile.items()})
+        profile = {str(one): expression for one, expression in step.profile.items()}
+        return flow.Update(id=name, attributes=dict(step.update), profile=profile)
 
     def stop(self, step: wire.StopStep, name: str, _pointer: str) -> flow.Stop:
         """Returns a step that ends the series."""

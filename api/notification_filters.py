@@ -17,6 +17,16 @@ Wanted = Annotated[str | None, Query(max_length=256)]
 _METADATA = "metadata."
 
 
+async def _of_series(
+    *,
+    series_id: UUID | None = None,
+    series_step: Annotated[str | None, Query(max_length=64)] = None,
+    answered: Annotated[bool | None, Query(description="Somebody replied to it, or tapped one of its buttons.")] = None,
+    acted_on: Annotated[str | None, Query(max_length=256, description="What the button says that was tapped.")] = None,
+) -> dict[str, Any]:
+    return {"series_id": series_id, "series_step": series_step, "answered": answered, "acted_on": acted_on}
+
+
 async def _filter(
     request: Request,
     *,
@@ -35,10 +45,7 @@ async def _filter(
     created_before: Moment | None = None,
     idempotency_key: Wanted = None,
     original_notification_id: UUID | None = None,
-    series_id: UUID | None = None,
-    series_step: Annotated[str | None, Query(max_length=64)] = None,
-    answered: Annotated[bool | None, Query(description="Somebody replied to it, or tapped one of its buttons.")] = None,
-    acted_on: Annotated[str | None, Query(max_length=256, description="What the button says that was tapped.")] = None,
+    of_series: Annotated[dict[str, Any], Depends(_of_series)],
 ) -> Filter:
     return Filter(
         resource_type=resource_type,
@@ -55,10 +62,7 @@ async def _filter(
         metadata=_metadata(request),
         idempotency_key=idempotency_key,
         original_notification_id=original_notification_id,
-        series_id=series_id,
-        series_step=series_step,
-        answered=answered,
-        acted_on=acted_on,
+        **of_series,
     )
 
 
