@@ -16,13 +16,19 @@ API_PORT = 8080
 METRICS_PORT = 9464
 SANDBOX_PORT = 8025
 SMTP_PORT = 2525
+SERVICE_PORT = 8026
 _OURS = ("CARILLON_", "TEMPORAL_")
 _ITS_OWN = "CARILLON_SANDBOX_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The ports of one instance; `moved` has the usual and the present one of parts that had to move."""
+    """The ports of one instance.
+
+    Attributes:
+        service: Where a service of the user may answer the calls of flows; nothing of ours listens there.
+        moved: The usual and the present port of parts that had to move.
+    """
 
     api: int
     sandbox: int
@@ -30,6 +36,7 @@ class Layout:
     temporal: int
     temporal_ui: int
     workers: tuple[int, ...]
+    service: int = SERVICE_PORT
     moved: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -63,6 +70,7 @@ def lay_out(home: Home, workers: int) -> Layout:
         smtp=ports.claim("sandbox mail", _wanted("CARILLON_SANDBOX_SMTP_PORT", SMTP_PORT)),
         temporal=ports.claim("temporal", TEMPORAL_PORT),
         temporal_ui=ports.claim("temporal pages", TEMPORAL_UI_PORT),
+        service=ports.claim("your service", _wanted("CARILLON_SERVICE_PORT", SERVICE_PORT)),
         workers=tuple(ports.claim(f"worker-{n + 1}", first_worker + n) for n in range(workers)),
         moved=ports.moved,
     )
@@ -72,7 +80,7 @@ def lay_out(home: Home, workers: int) -> Layout:
 
 def environment(home: Home, layout: Layout, secrets: Secrets, *, database: str, temporal: str) -> dict[str, str]:
     """Returns the environment of the API, the workers and the migrations."""
-    stand_ins = f"{LOOPBACK}:{layout.sandbox},{LOOPBACK}:{layout.smtp}"
+    stand_ins = ",".join(f"{LOOPBACK}:{port}" for port in (layout.sandbox, layout.smtp, layout.service))
     hosts = os.environ.get("CARILLON_PROVIDER_HOSTS")
     return {
         **_common(home),

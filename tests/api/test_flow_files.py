@@ -115,7 +115,7 @@ def test_json_is_read_as_well() -> None:
         ("every: 1d\n    at", "every: 12h\n    at", "`at` needs a `rule`, or an `every` of whole days"),
         ("every: 1d\n    at", "every: 1d\n    rule: FREQ=DAILY\n    at", "write `every` or `rule`, not both"),
         ("every: 1d\n    at", "rule: FREQ=HOURLY\n    at", "a rule has FREQ=DAILY"),
-        ("every: 1d\n    at: 09:00", "until: 'true'", "rounds begin with a `wait_for`"),
+        ("every: 1d\n    at: 09:00", "id: often", "rounds begin with a `wait_for`"),
         ("2026-06-01T09:00:00+05:30", "20260601", "f:17:13: /steps/4/wait/until: input should be a valid string"),
         ("2026-06-01T09:00:00+05:30", "9999-12-31T23:59:00-05:30", "f:17:13: /steps/4/wait/until: this is no moment"),
         ("2026-06-01T09:00:00+05:30", "2026-13-01T09:00:00+05:30", "f:17:13: /steps/4/wait/until: this is no moment"),
