@@ -89,8 +89,22 @@ class Taking:
             hears = any(fits(one, new.type) for one in flow.hears)
             if pattern is not None or hears:
                 program = await self._programs.get(self._connection, self._tenant_id, flow.version_id)
-                found.append(_meeting(flow, program, new, pattern=pattern, hears=hears))
+                starting = pattern is not None and program.flow.match is not None
+                facts = await self._facts_of_start(program, new) if starting else _facts(new)
+                found.append(_meeting(flow, program, facts, pattern=pattern, hears=hears))
         return found
+
+    async def _facts_of_start(self, program: Program, new: NewEvent) -> Mapping[str, Any]:
+        """Returns what a condition for starting sees: the event, and whom the series would be for, as far as known."""
+        facts = _facts(new)
+        if program.flow.to is None:
+            return facts
+        kind, expression = program.flow.to
+        try:
+            to, receiver = await self._receiver(kind, text_of(expression, facts, "to"))
+        except NotMeant:  # what keeps it from starting is told when it would
+            return facts
+        return {**facts, "recipient": person(to, receiver[1] if receiver else None)}
 
     async def _claim(self, met: Sequence[Meeting]) -> None:
         """Takes all locks before anything is done, in one order, so that no two events wait for each other."""
@@ -177,8 +191,11 @@ class Taking:
 _PATIENCE = 2.0
 
 
-def _meeting(flow: Listening, program: Program, new: NewEvent, *, pattern: str | None, hears: bool) -> Meeting:
-    facts, key, refusal = _facts(new), None, None
+def _meeting(
+    flow: Listening, program: Program, facts: Mapping[str, Any], *, pattern: str | None, hears: bool
+) -> Meeting:
+    key, refusal = None, None
+    facts = {**facts, "series": {"flow": flow.name}}
     try:
         if program.flow.key is not None:
             key = text_of(program.flow.key, facts, "key")[:_LONGEST_KEY]

@@ -18,8 +18,8 @@ class Instance:
 
     def __init__(self, directory: Path) -> None:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("CARILLON_", "TEMPORAL_"))}
-        places = {"CARILLON_HOME": str(directory / "home"), "CARILLON_POSTGRES_DATA": str(directory / "postgres")}
-        self._environment = {**ours, **places}
+        self.places = {"CARILLON_HOME": str(directory / "home"), "CARILLON_POSTGRES_DATA": str(directory / "postgres")}
+        self._environment = {**ours, **self.places}
         self.home = directory / "home"
         self.first_words = ""
 

@@ -20,7 +20,7 @@ class Partner:
     """Somebody with a phone, who sees what WhatsApp shows and answers it."""
 
     def __init__(self, stage: Stage, name: str, number: str) -> None:
-        self.name, self.phone = f"partner-{number}", f"+1555010{number}"
+        self.name, self.called, self.phone = f"partner-{number}", name, f"+1555010{number}"
         self._stage = stage
         self._seen = 0
         body = {
@@ -73,7 +73,7 @@ def text_of(entry: dict[str, Any]) -> str:
     if "template" in entry:
         return str(entry["template"]["shown"]["body"])
     body = entry["body"]
-    return str((body.get("interactive", {}).get("body") or body.get("text", {})).get("text" if "interactive" in body else "body", ""))
+    return str(body["interactive"]["body"]["text"] if "interactive" in body else body["text"]["body"])
 
 
 def onboard(stage: Stage, partner: Partner, *, language: str) -> None:
@@ -84,22 +84,23 @@ def onboard(stage: Stage, partner: Partner, *, language: str) -> None:
         "source": "/shop",
         "type": "partner.connected",
         "subject": partner.name,
-        "data": {"partner": partner.name, "name": "Asha"},
+        "data": {"partner": partner.name, "name": partner.called},
     }
     headers = {"Content-Type": "application/cloudevents+json"}
     stage.carillon.post("/v1/events", json=event, headers=headers).raise_for_status()
-    partner.reads("Hello Asha, we would like to send you production runs")
+    partner.reads(f"Hello {partner.called}, we would like to send you production runs")
     partner.writes("Hi")
     partner.taps(partner.reads("May we write to you here"), "agree")
     partner.taps(partner.reads("Which language do you prefer"), language)
-    partner.reads("Welcome, Asha" if language == "en" else "स्वागत है, Asha")
+    partner.reads(f"Welcome, {partner.called}" if language == "en" else f"स्वागत है, {partner.called}")
 
 
 def run_of(number: str, partner: Partner, run: str) -> Run:
     """Returns a run for a partner."""
     return Run(
-        run=f"PR-{number}-{run}", partner=partner.name, name="Asha", design="Ajrakh", pieces=120, due_on="2027-03-01"
-    )
+        run=f"PR-{number}-{run}", partner=partner.name, name=partner.called, design="Ajrakh", pieces=120,
+        due_on="2027-03-01",
+    )  # fmt: skip
 
 
 def finished(shop: Shop, partner: Partner, run: Run) -> None:
@@ -142,8 +143,8 @@ def too_late(shop: Shop, partner: Partner, run: Run) -> None:
 
 def show(stage: Stage, run: Run) -> None:
     """Prints the activity log of a run."""
-    asked = {"resource_type": "production_run", "resource_id": run.run, "limit": 200}
-    entries = stage.carillon.get("/v1/timeline", params=asked).raise_for_status().json()["entries"]
+    path = f"/v1/resources/production_run/{run.run}/timeline"
+    entries = stage.carillon.get(path, params={"limit": 200}).raise_for_status().json()["data"][::-1]
     print(f"\nEverything about {run.run}, {len(entries)} entries:")
     for entry in entries:
         print(f"  {entry['at'][11:19]}  {entry['kind']:<24} {entry['summary'][:90]}")
