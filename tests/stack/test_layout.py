@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @pytest.fixture
 def laid_out() -> Layout:
-    return Layout(api=1, sandbox=2, smtp=3, temporal=4, temporal_ui=5, workers=(6, 7))
+    return Layout(api=1, sandbox=2, smtp=3, temporal=4, temporal_ui=5, service=8, workers=(6, 7))
 
 
 def test_a_port_in_use_moves_the_part_and_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_the_environment_is_what_the_settings_read(
     assert settings.key_ring.get_secret_value() == secrets.key_ring
     assert settings.operator_key.get_secret_value() == secrets.operator_key
     assert settings.public_url == "http://127.0.0.1:1"
-    assert settings.allowed_provider_hosts == {"127.0.0.1:2", "127.0.0.1:3"}
+    assert settings.allowed_provider_hosts == {"127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:8"}
 
 
 def test_what_the_person_has_set_wins(home: Home, laid_out: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
