@@ -9,10 +9,18 @@ from temporalio import activity
 
 from activities.persistence import persist
 from activities.sweeping import Sweep, Swept, counted
-from db import operations, parked
+from db import operations, parked, series_operations
 from db.operations import NewOperation
 from db.session import Database
-from domain.operations import DEFAULT_RATE, OperationInput, OperationKind, ParkedFilter, Stepped
+from domain.operations import (
+    DEFAULT_RATE,
+    OperationInput,
+    OperationKind,
+    OperationState,
+    OperationSubject,
+    ParkedFilter,
+    Stepped,
+)
 from domain.reasons import Reason
 
 log = structlog.get_logger(__name__)
@@ -56,7 +64,12 @@ class Operations:
     async def _step(self, order: OperationInput) -> Stepped:
         tenant_id = UUID(order.tenant_id)
         async with self._database.tenant(tenant_id) as connection:
-            return await operations.step(connection, tenant_id, UUID(order.operation_id))
+            found = await operations.lock(connection, tenant_id, UUID(order.operation_id))
+            if found is None:
+                return Stepped(state=OperationState.STOPPED, done=0)
+            if found.subject is OperationSubject.SERIES:
+                return await series_operations.step(connection, tenant_id, found)
+            return await operations.step(connection, tenant_id, found)
 
     async def _begin(self, tenant_id: UUID, began: datetime, now: datetime) -> None:
         """Creates the day's operation over all that is parked, unless it was created already, whatever became of it."""

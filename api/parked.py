@@ -136,6 +136,6 @@ async def _create(connection: AsyncConnection, principal: Principal, kind: Opera
     if body.expected is None or not agrees(body.expected, made.total):
         detail = f"Not {body.expected} but {made.total} are meant now; look again, then repeat with this number."
         raise Problem(Kind.COUNT_CHANGED, detail, count=made.total)
-    facts = {"kind": kind.value, "filter": made.filter.as_document(), "rate": made.rate, "total": made.total}
+    facts = {"kind": kind.value, "filter": new.filter.as_document(), "rate": made.rate, "total": made.total}
     await record(connection, principal, "operation.created", new_id, **facts, reason=made.reason)
     return shown(made)

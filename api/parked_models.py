@@ -7,13 +7,21 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import Field, StringConstraints
 
-from api.models import Body, Moment, Shown, Text
+from api.models import Body, JsonObject, Moment, Shown, Text
 from api.notification_filters import Wanted
 from api.notification_views import Notification, sentence
 from api.paging import Page
+from db import series_lists
 from db.operations import Operation as StoredOperation
 from db.parked import Group as StoredGroup
-from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, OperationState, ParkedFilter
+from domain.operations import (
+    DEFAULT_RATE,
+    MOST_PER_SECOND,
+    OperationKind,
+    OperationState,
+    OperationSubject,
+    ParkedFilter,
+)
 from domain.reasons import Reason
 
 _Short = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -96,11 +104,12 @@ class Preview(Shown):
 
 
 class Operation(Shown):
-    """An operation over parked notifications, and how far it is."""
+    """An operation over parked notifications or series, and how far it is."""
 
     id: UUID
+    subject: OperationSubject = Field(description="What it takes up: parked notifications, or series.")
     kind: OperationKind
-    filter: Wish
+    filter: Wish | JsonObject = Field(description="As it was asked; of series, what restricted them.")
     rate: int = Field(description="How many in a second.")
     state: OperationState
     total: int = Field(description="How many it meant when it was created.")
@@ -118,6 +127,8 @@ class OperationPage(Page[Operation]):
 def shown(row: StoredOperation) -> Operation:
     """Returns an operation as callers see it."""
     own = {name: getattr(row, name) for name in Operation.model_fields if name != "filter"}
+    if not isinstance(row.filter, ParkedFilter):
+        return Operation(**own, filter=series_lists.as_document(row.filter))
     wanted = {name: getattr(row.filter, name) for name in Wish.model_fields if name != "account"}
     return Operation(**own, filter=Wish(account=row.filter.account_id, **wanted))
 

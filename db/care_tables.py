@@ -19,6 +19,7 @@ from db.tables import belongs, col, document, moment, one_of, tenant_table
 
 operation = tenant_table(
     "operation",
+    col("subject", default="'notification'"),
     col("kind"),
     document("filter"),
     col("rate", Integer),
@@ -31,7 +32,8 @@ operation = tenant_table(
     col("reason", null=True),
     moment("created_at", null=False),
     moment("finished_at"),
-    one_of("kind", "resume", "drop"),
+    one_of("subject", "notification", "series"),
+    one_of("kind", "resume", "drop", "pause", "stop"),
     one_of("state", "pending", "running", "done", "stopped"),
 )
 

@@ -14,20 +14,31 @@ import uuid_utils.compat
 from sqlalchemy import ARRAY, Text, bindparam, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import outbox, parked, parking
+from db import outbox, parked, parking, series_lists
 from db.care_tables import circuit, operation
 from db.delivery_tables import notification
 from db.outbox import Signal
+from db.series_lists import SeriesFilter
 from domain import keys
 from domain.circuits import CircuitState
 from domain.notifications import LANES, Lane
-from domain.operations import BY_ITSELF, REOPENED, REPLACED, OperationKind, OperationState, ParkedFilter, Stepped
+from domain.operations import (
+    BY_ITSELF,
+    REOPENED,
+    REPLACED,
+    OperationKind,
+    OperationState,
+    OperationSubject,
+    ParkedFilter,
+    Stepped,
+)
 from domain.reasons import Reason
 
 CIRCUIT = "circuit"
 """Who resumes, in the eyes of people: the circuit that closed. Its reason begins with the outage that is over."""
 
 _LANE = 1
+_OF_NOTIFICATIONS = operation.c.subject == OperationSubject.NOTIFICATION.value
 _UNFINISHED = operation.c.state.in_([state.value for state in OperationState if not state.is_over])
 
 
@@ -52,8 +63,9 @@ class Operation:
     """
 
     id: UUID
+    subject: OperationSubject
     kind: OperationKind
-    filter: ParkedFilter
+    filter: ParkedFilter | SeriesFilter
     rate: int
     state: OperationState
     total: int
@@ -85,15 +97,17 @@ async def create(connection: AsyncConnection, tenant_id: UUID, new: NewOperation
         "reason": new.reason,
     }
     await connection.execute(operation.insert().values(values))
-    await outbox.add_starts(connection, tenant_id, [_start(tenant_id, new_id, new.kind, counted.total)])
+    said = f"{new.kind.value} {counted.total} parked"
+    await outbox.add_starts(connection, tenant_id, [start(tenant_id, new_id, said)])
     return new_id
 
 
-def _start(tenant_id: UUID, new_id: UUID, kind: OperationKind, total: int) -> tuple[str, int, Mapping[str, Any]]:
+def start(tenant_id: UUID, new_id: UUID, summary: str) -> tuple[str, int, Mapping[str, Any]]:
+    """Returns the start of an operation's workflow, as the outbox takes it."""
     payload = {
         "workflow": "operation",
         "input": {"tenant_id": str(tenant_id), "operation_id": str(new_id)},
-        "summary": f"{kind.value} {total} parked",
+        "summary": summary,
     }
     return keys.operation_workflow(str(new_id)), _LANE, payload
 
@@ -127,18 +141,15 @@ async def exists(connection: AsyncConnection, tenant_id: UUID, *, actor: str, re
 
 async def stop(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Operation | None:
     """Stops an operation, unless it is over, and returns it; it takes up nothing more once this is committed."""
-    found = await _lock(connection, tenant_id, operation_id)
+    found = await lock(connection, tenant_id, operation_id)
     if found is None or found.state.is_over:
         return found
-    await _change(connection, tenant_id, found, state=OperationState.STOPPED.value, finished_at=func.now())
+    await change(connection, tenant_id, found, state=OperationState.STOPPED.value, finished_at=func.now())
     return await get(connection, tenant_id, operation_id)
 
 
-async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Stepped:
-    """Takes up the next notifications of an operation, as many as it may in a second, and returns where it stands."""
-    found = await _lock(connection, tenant_id, operation_id)
-    if found is None:
-        return Stepped(state=OperationState.STOPPED, done=0)
+async def step(connection: AsyncConnection, tenant_id: UUID, found: Operation) -> Stepped:
+    """Takes up the next notifications of a locked operation, as many as it may in a second, and returns its state."""
     if not found.state.is_over and await _runs_into_trouble(connection, tenant_id, found):
         await _end(connection, tenant_id, found, because=REOPENED)
         return Stepped(state=OperationState.STOPPED, done=found.done)
@@ -157,14 +168,14 @@ async def step(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID)
     values: dict[str, Any] = {"state": state.value, "done": done, "cursor": cursor}
     if finished:
         values["finished_at"] = func.now()
-    await _change(connection, tenant_id, found, **values)
+    await change(connection, tenant_id, found, **values)
     return Stepped(state=state, done=done)
 
 
 async def replace(connection: AsyncConnection, tenant_id: UUID, meant: ParkedFilter, *, actor: str) -> None:
     """Ends what somebody has under way with a filter, because another operation will do it."""
     columns = operation.c
-    query = _SELECTED.where(columns.tenant_id == tenant_id, columns.actor == actor, _UNFINISHED)
+    query = _SELECTED.where(columns.tenant_id == tenant_id, columns.actor == actor, _UNFINISHED, _OF_NOTIFICATIONS)
     query = query.where(columns.filter == meant.as_document()).order_by(columns.id).with_for_update()
     for row in (await connection.execute(query)).mappings().all():
         await _end(connection, tenant_id, _operation(row), because=REPLACED)
@@ -172,7 +183,7 @@ async def replace(connection: AsyncConnection, tenant_id: UUID, meant: ParkedFil
 
 async def _end(connection: AsyncConnection, tenant_id: UUID, found: Operation, *, because: str) -> None:
     reason = f"{because}{found.reason}"
-    await _change(
+    await change(
         connection, tenant_id, found, state=OperationState.STOPPED.value, reason=reason, finished_at=func.now()
     )
 
@@ -192,7 +203,8 @@ async def _gives_way(connection: AsyncConnection, tenant_id: UUID, found: Operat
     if found.actor not in BY_ITSELF:
         return False
     columns = operation.c
-    query = select(columns.id).where(columns.tenant_id == tenant_id, _UNFINISHED, columns.actor.not_in(BY_ITSELF))
+    unfinished = (columns.tenant_id == tenant_id, _UNFINISHED, _OF_NOTIFICATIONS)
+    query = select(columns.id).where(*unfinished, columns.actor.not_in(BY_ITSELF))
     return (await connection.execute(query.limit(1))).first() is not None
 
 
@@ -203,7 +215,7 @@ def _signal(found: Operation, notification_id: UUID) -> Signal:
 
 async def _candidates(connection: AsyncConnection, tenant_id: UUID, found: Operation) -> Sequence[UUID]:
     """Returns what comes next in the order of acceptance: for every cause the first few, and of those the first."""
-    if found.until is None:
+    if found.until is None or not isinstance(found.filter, ParkedFilter):
         return []
     columns, wanted = notification.c, found.filter
     causes = [wanted.cause.value] if wanted.cause else [reason.value for reason in Reason]
@@ -226,16 +238,20 @@ _SELECTED = select(*(operation.c[name] for name in Operation.__dataclass_fields_
 
 
 def _operation(row: Mapping[Any, Any]) -> Operation:
-    read = {"kind": OperationKind(row["kind"]), "state": OperationState(row["state"])}
-    return Operation(**{**row, **read, "filter": ParkedFilter.parse(row["filter"])})
+    subject = OperationSubject(row["subject"])
+    parse = series_lists.parse if subject is OperationSubject.SERIES else ParkedFilter.parse
+    read = {"subject": subject, "kind": OperationKind(row["kind"]), "state": OperationState(row["state"])}
+    return Operation(**{**row, **read, "filter": parse(row["filter"])})
 
 
-async def _lock(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Operation | None:
+async def lock(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> Operation | None:
+    """Returns an operation that nobody else takes a step of, or stops, in this transaction."""
     query = _SELECTED.where(operation.c.tenant_id == tenant_id, operation.c.id == operation_id).with_for_update()
     row = (await connection.execute(query)).mappings().one_or_none()
     return _operation(row) if row else None
 
 
-async def _change(connection: AsyncConnection, tenant_id: UUID, found: Operation, **values: Any) -> None:
+async def change(connection: AsyncConnection, tenant_id: UUID, found: Operation, **values: Any) -> None:
+    """Writes down how far an operation is."""
     where = (operation.c.tenant_id == tenant_id, operation.c.id == found.id)
     await connection.execute(update(operation).where(*where).values(values))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.delivery_tables import notification
@@ -66,15 +66,34 @@ async def page(
 ) -> list[Series]:
     """Returns series, the newest first."""
     asked = select(*COLUMNS).select_from(JOINED).where(series.c.tenant_id == tenant_id)
+    asked = filtered(asked, wanted)
+    if before is not None:
+        asked = asked.where(series.c.id < before)
+    rows = await connection.execute(asked.order_by(series.c.id.desc()).limit(limit))
+    return [Series(**row) for row in rows.mappings()]
+
+
+def filtered(asked: Select[Any], wanted: SeriesFilter) -> Select[Any]:
+    """Returns a query of series that is restricted to those that are wanted."""
     for name, column in _COLUMNS.items():
         if (value := getattr(wanted, name)) is not None:
             asked = asked.where(column == value)
     if wanted.next_before is not None:
         asked = asked.where(series.c.next_at < wanted.next_before, series.c.ended_at.is_(None))
-    if before is not None:
-        asked = asked.where(series.c.id < before)
-    rows = await connection.execute(asked.order_by(series.c.id.desc()).limit(limit))
-    return [Series(**row) for row in rows.mappings()]
+    return asked
+
+
+def as_document(wanted: SeriesFilter) -> dict[str, Any]:
+    """Returns what restricts, as JSON holds it."""
+    given = {name: getattr(wanted, name) for name in SeriesFilter.__dataclass_fields__}
+    texts = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
+    return {name: value for name, value in texts.items() if value is not None}
+
+
+def parse(document: Mapping[str, Any]) -> SeriesFilter:
+    """Returns the filter that `as_document` wrote."""
+    read = {"next_before": datetime.fromisoformat(document["next_before"])} if "next_before" in document else {}
+    return SeriesFilter(**{**document, **read})
 
 
 async def timeline(

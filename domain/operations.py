@@ -1,4 +1,4 @@
-"""Operations over many parked notifications: what is selected, how fast it goes, and whether a count still holds."""
+"""Operations over many parked notifications or series: what is selected, how fast, and whether a count still holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.reasons import Reason
 
 MOST_PER_SECOND = 500
-"""How many notifications one operation may take up in a second."""
+"""How many notifications or series one operation may take up in a second."""
 
 DEFAULT_RATE = 50
 _TOLERATED = 0.02
@@ -29,11 +29,20 @@ REOPENED = "opened again: "
 """How the reason begins of an operation that ended because the circuit that had closed opened again."""
 
 
+class OperationSubject(StrEnum):
+    """What an operation takes up."""
+
+    NOTIFICATION = "notification"
+    SERIES = "series"
+
+
 class OperationKind(StrEnum):
-    """What is done to parked notifications."""
+    """What is done: parked notifications are resumed or dropped, series paused, resumed or stopped."""
 
     RESUME = "resume"
     DROP = "drop"
+    PAUSE = "pause"
+    STOP = "stop"
 
 
 class OperationState(StrEnum):

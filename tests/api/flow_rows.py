@@ -62,6 +62,11 @@ async def _key(world: World) -> Call:
     return Call(json={"flow": "reminder", "key": "order-1"})
 
 
+async def _operated(world: World) -> Call:
+    await _series(world)
+    return Call(json={"kind": "pause"}, query={"dry_run": "true"}, foreign=200, secret=("order-1", "+919876543210"))
+
+
 async def _event(world: World) -> Call:
     await flowing.publish(world.owner)
     await made(world.owner, "POST", "/v1/events", json=[flowing.event("secret.happened")], headers=_BATCH)
@@ -89,6 +94,7 @@ FLOW_ROWS: dict[str, Row] = {
     "change_series": _of_series(data={"name": "Ravi"}),
     "stop_series": _series,
     "stop_series_by_key": _key,
+    "operate_series": _operated,
     "pause_series": _series,
     "resume_series": _series,
     "skip_step": _series,

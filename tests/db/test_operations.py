@@ -55,7 +55,9 @@ class Place:
 
     async def step(self, operation_id: UUID) -> Stepped:
         async with self.database.tenant(self.tenant_id) as connection:
-            return await operations.step(connection, self.tenant_id, operation_id)
+            found = await operations.lock(connection, self.tenant_id, operation_id)
+            assert found is not None
+            return await operations.step(connection, self.tenant_id, found)
 
     async def finish(self, operation_id: UUID) -> Stepped:
         while not (stepped := await self.step(operation_id)).state.is_over:
@@ -176,7 +178,9 @@ async def test_a_step_that_dies_before_its_commit_leaves_nothing(place: Place) -
 
     async def die() -> None:
         async with place.database.tenant(place.tenant_id) as connection:
-            await operations.step(connection, place.tenant_id, created)
+            found = await operations.lock(connection, place.tenant_id, created)
+            assert found is not None
+            await operations.step(connection, place.tenant_id, found)
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
@@ -253,8 +257,7 @@ async def test_one_of_another_tenant_does_not_exist(place: Place, other_tenant_i
     async with place.database.tenant(other_tenant_id) as connection:
         assert await operations.get(connection, other_tenant_id, created) is None
         assert await operations.stop(connection, other_tenant_id, created) is None
-        stepped = await operations.step(connection, other_tenant_id, created)
-    assert stepped == Stepped(state=OperationState.STOPPED, done=0)
+        assert await operations.lock(connection, other_tenant_id, created) is None
 
 
 async def test_groups_say_how_many_are_parked_where_and_since_when(place: Place, key_ring: Any) -> None:

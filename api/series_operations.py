@@ -1,0 +1,126 @@
+"""Operations over a selection of series: counted first, at a rate, audited; each takes up what is meant as it begins."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from api.audit import record
+from api.auth import Principal
+from api.models import Body, Moment, Shown, Text
+from api.openapi import problem_responses
+from api.parked_models import Operation, shown
+from api.problem_types import Kind
+from api.problems import Problem, invalid
+from api.routing import noun_router
+from api.series import Writer
+from api.series_models import SeriesShown
+from api.series_models import shown as shown_series
+from api.services import Services, ServicesOf
+from db import operations, series_lists, series_operations
+from db.series_lists import SeriesFilter
+from domain.faults import Fault
+from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, agrees
+
+router = noun_router("/v1/series", "Series")
+
+_SAMPLE = 10
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "The operation was created; it runs by itself.", "model": Operation},
+    **problem_responses(Kind.COUNT_CHANGED),
+}
+
+
+class SeriesWish(Body):
+    """Which series are meant, of those that are not over; what is left out does not restrict."""
+
+    flow: str | None = Field(default=None, max_length=128)
+    version: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    status: Literal["running", "paused", "parked"] | None = None
+    step: str | None = Field(default=None, max_length=64)
+    key: str | None = Field(default=None, max_length=255)
+    to: str | None = Field(default=None, max_length=320, description="A recipient's id, or an address.")
+    resource_type: str | None = Field(default=None, max_length=128)
+    resource_id: str | None = Field(default=None, max_length=256)
+    cause: str | None = Field(default=None, max_length=64, description="Why it is parked.")
+    next_before: Moment | None = Field(default=None, description="Goes on by itself before this.")
+
+
+class SeriesOperation(Body):
+    """What is to be done with many series, and that somebody saw how many those are."""
+
+    kind: Literal["pause", "resume", "stop"]
+    filter: SeriesWish = Field(default_factory=SeriesWish)
+    rate: int = Field(default=DEFAULT_RATE, ge=1, le=MOST_PER_SECOND, description="How many of them in a second.")
+    reason: Text | None = Field(default=None, description="Why; required to stop.")
+    expected: int | None = Field(
+        default=None, ge=0, le=2**31 - 1, description="The `count` that a dry run answered; required without `dry_run`."
+    )
+
+
+class SeriesPreview(Shown):
+    """What an operation would take up now; nothing was done."""
+
+    count: int
+    sample: list[SeriesShown] = Field(description="The newest of those that it would take up.")
+
+
+@router.post(
+    "/operations", status_code=202, summary="Pause, resume or stop series", response_model=SeriesPreview | Operation,
+    responses=_ANSWERS,
+)  # fmt: skip
+async def operate_series(
+    body: SeriesOperation,
+    principal: Writer,
+    services: ServicesOf,
+    *,
+    dry_run: Annotated[bool, Query(description="Only count, and show some.")] = False,
+) -> Response:
+    """Pauses, resumes or stops the series that a filter means, the one that began first at first.
+
+    Ask with `dry_run=true`, then again with its `count` as `expected`. `GET /v1/operations/{id}` tells how far it is,
+    `POST …/stop` ends it. Whoever is stopped takes back what it handed over and was not sent yet.
+    """
+    wanted = SeriesFilter(**body.filter.model_dump())
+    if dry_run:
+        return JSONResponse((await _preview(services, principal, wanted)).model_dump(mode="json"))
+    _check(body)
+    async with services.database.tenant(principal.tenant_id) as connection:
+        kind = OperationKind(body.kind)
+        new_id = await series_operations.create(
+            connection, principal.tenant_id, kind, wanted, rate=body.rate, actor=principal.actor, reason=body.reason
+        )
+        made = await _agreed(connection, principal, new_id, body.expected or 0)
+        facts = {"kind": body.kind, "filter": series_lists.as_document(wanted), "rate": made.rate, "total": made.total}
+        await record(connection, principal, "operation.created", new_id, **facts, reason=made.reason)
+    services.wake()
+    return JSONResponse(made.model_dump(mode="json"), 202, headers={"Location": f"/v1/operations/{made.id}"})
+
+
+async def _preview(services: Services, principal: Principal, wanted: SeriesFilter) -> SeriesPreview:
+    async with services.database.tenant(principal.tenant_id) as connection:
+        count, _ = await series_operations.count(connection, principal.tenant_id, wanted)
+        rows = await series_operations.first(connection, principal.tenant_id, wanted, limit=_SAMPLE)
+    return SeriesPreview(count=count, sample=[shown_series(row) for row in rows])
+
+
+def _check(body: SeriesOperation) -> None:
+    faults = []
+    if body.expected is None:
+        faults.append(Fault(pointer="/expected", message="ask with dry_run=true first, and give the count it answers"))
+    if body.kind == "stop" and body.reason is None:
+        faults.append(Fault(pointer="/reason", message="say why they are stopped; it is kept"))
+    if faults:
+        raise invalid(*faults)
+
+
+async def _agreed(connection: Any, principal: Principal, new_id: UUID, expected: int) -> Operation:
+    """Returns the operation that was created, or raises that it means more or fewer than somebody agreed to."""
+    found = await operations.get(connection, principal.tenant_id, new_id)
+    assert found is not None  # noqa: S101 - it was just written
+    if not agrees(expected, found.total):
+        detail = f"Not {expected} but {found.total} are meant now; look again, then repeat with this number."
+        raise Problem(Kind.COUNT_CHANGED, detail, count=found.total)
+    return shown(found)
