@@ -35,7 +35,8 @@ def run_tests(
         asyncio.run(temporal_binary.locate(say))  # before the tests, so that none of them waits for a build
     command = [sys.executable, "-m", "pytest", "-n", "2"]
     if fast:
-        command += ["-m", "not slow", "--hypothesis-profile=fast"]
+        # Who is through takes tests over from the other; a plugin that only slow tests use is not loaded.
+        command += ["-m", "not slow", "--hypothesis-profile=fast", "--dist", "worksteal", "-p", "no:schemathesis"]
     elif not context.args:  # a chosen part of the tests cannot cover everything
         command += ["--cov", "--cov-report=term:skip-covered", f"--cov-fail-under={_LEAST_COVERAGE}"]
     _run([*command, *context.args])
