@@ -28,7 +28,7 @@ settings.register_profile("whole", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("fast", settings.get_profile("whole"), max_examples=10)
 settings.load_profile("whole")
 
-pytest_plugins = ["tests.everyday"]
+pytest_plugins = ["tests.everyday", "testing.plugin", "pytester"]
 
 
 def _named(dsn: str, database: str) -> str:

@@ -13,7 +13,8 @@ from worker import WORKFLOWS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
-    "activities", "api", "channels", "db", "domain", "migrations", "providers", "sandbox", "stack", "web", "workflows",
+    "activities", "api", "channels", "db", "domain", "migrations", "providers", "sandbox", "stack", "testing",
+    "web", "workflows",
 )  # fmt: skip
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 40
