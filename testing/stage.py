@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+import asyncpg
 from temporalio.api.enums.v1 import EventType, IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
@@ -16,8 +16,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from db.outbox import CHANNEL
-from db.series_tables import series
-from db.tables import outbox
 from domain import keys
 from outbox import Dispatcher
 from stack.search_attributes import SEARCH_ATTRIBUTES
@@ -27,7 +25,7 @@ from worker import compose
 from workflows.client import data_converter
 
 _STILL_WITHIN = 30.0
-_POLL = 0.02
+_POLL = 0.01
 # A timer of the server begins a moment after the workflow asked for it; so much later than its instant it has rung.
 _LATE = timedelta(seconds=1)
 _BUSY = frozenset(
@@ -60,11 +58,13 @@ class Stage:
     """Where the workflows of a play run.
 
     Attributes:
+        eye: A connection that sees every row: the play's own database has one superuser, who looks on.
         skips: Whether the server itself skips time, so that notifications wait on the play's clock, too.
     """
 
     ground: Ground
     watch: Watch
+    eye: asyncpg.Connection
     client: Client
     skips: bool
     sleep: Callable[[timedelta], Awaitable[None]]
@@ -120,22 +120,19 @@ class Stage:
 
     async def _waiting(self) -> int:
         """Returns how many rows wait to be handed over, and has the dispatcher look at once where there are any."""
-        async with self.ground.database.system() as connection:
-            count = int((await connection.execute(select(func.count()).select_from(outbox))).scalar_one())
-            if count:
-                await connection.execute(text(f"NOTIFY {CHANNEL}"))
+        count: int = await self.eye.fetchval("SELECT count(*) FROM outbox")
+        if count:
+            await self.eye.execute(f"NOTIFY {CHANNEL}")
         return count
 
     async def _running(self) -> list[uuid.UUID]:
-        async with self.ground.database.tenant(self.ground.tenant_id) as connection:
-            asked = select(series.c.id).where(series.c.ended_at.is_(None)).order_by(series.c.id)
-            return list((await connection.execute(asked)).scalars())
+        rows = await self.eye.fetch("SELECT id FROM series WHERE ended_at IS NULL ORDER BY id")
+        return [row["id"] for row in rows]
 
     async def _is_behind(self, instant: datetime) -> bool:
         """Tells whether a series has not looked yet although it was due."""
-        async with self.ground.database.tenant(self.ground.tenant_id) as connection:
-            due = series.c.ended_at.is_(None) & (series.c.status == "running") & (series.c.next_at <= instant)
-            return bool((await connection.execute(select(func.count()).select_from(series).where(due))).scalar_one())
+        due = "SELECT FROM series WHERE ended_at IS NULL AND status = 'running' AND next_at <= $1"
+        return bool(await self.eye.fetchval(f"SELECT EXISTS ({due})", instant))
 
 
 @asynccontextmanager
@@ -152,8 +149,10 @@ async def skipping(ground: Ground, watch: Watch, program: Path) -> AsyncIterator
             raise ValueError(f"{watch.clock.start} is over; a play begins in the future")
         await _register(environment.client)
         await environment.sleep(away)
-        async with _at_work(ground, environment.client):
-            yield Stage(ground=ground, watch=watch, client=environment.client, skips=True, sleep=environment.sleep)
+        async with _at_work(ground, environment.client) as eye:
+            yield Stage(
+                ground=ground, watch=watch, eye=eye, client=environment.client, skips=True, sleep=environment.sleep
+            )
 
 
 @asynccontextmanager
@@ -162,8 +161,8 @@ async def jumping(ground: Ground, watch: Watch, address: str) -> AsyncIterator[S
     client = await Client.connect(
         address, data_converter=data_converter(ground.key_ring), interceptors=[PlayInterceptor(watch)]
     )
-    async with _at_work(ground, client):
-        yield Stage(ground=ground, watch=watch, client=client, skips=False, sleep=_no_sleep)
+    async with _at_work(ground, client) as eye:
+        yield Stage(ground=ground, watch=watch, eye=eye, client=client, skips=False, sleep=_no_sleep)
 
 
 async def _register(client: Client) -> None:
@@ -177,15 +176,17 @@ async def _no_sleep(_: timedelta) -> None:
 
 
 @asynccontextmanager
-async def _at_work(ground: Ground, client: Client) -> AsyncIterator[None]:
-    """Runs the worker as the product composes it, and its dispatcher."""
+async def _at_work(ground: Ground, client: Client) -> AsyncIterator[asyncpg.Connection]:
+    """Runs the worker as the product composes it, and its dispatcher; yields a connection to look on."""
     queue = f"play-{uuid.uuid4()}"
     hosts = frozenset({"127.0.0.1", "localhost"})
     composed = compose(client, ground.database, ground.key_ring, task_queue=queue, allowed_hosts=hosts)
     async with composed as worker, worker:
         dispatching = asyncio.create_task(Dispatcher(ground.database, client, task_queue=queue).run())
+        eye = await ground.database.listener()
         try:
-            yield
+            yield eye
         finally:
+            await eye.close()
             dispatching.cancel()
             await asyncio.wait([dispatching])

@@ -64,6 +64,7 @@ needs_skipping = pytest.mark.skipif(skipping_server.locate() is None, reason="ne
 
 def play(flows: Flows, name: str) -> tuple[Transcript, Transcript]:
     """Plays a flow, and returns what was foretold and what came."""
+    happens: tuple[str, ...]
     if name == "ninety_days":
         flow: Path | str = NINETY_DAYS
         ends_at = (START + timedelta(days=90)).isoformat()
