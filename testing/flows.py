@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,6 +24,7 @@ from testing.transcript import Line, Transcript
 
 _VARIABLE = re.compile(r"{{-?\s*([A-Za-z_][\w.]*)")
 _LONGEST = 200
+_PATIENCE = timedelta(days=1)
 
 
 class Flows:
@@ -33,6 +34,7 @@ class Flows:
         self._loop, self._stage, self._zone = loop, stage, zone
         self._script: list[Happening] = []
         self._series: list[UUID] = []
+        self._waited = timedelta(seconds=5)
 
     @property
     def skips(self) -> bool:
@@ -177,15 +179,24 @@ class Flows:
         for _ in range(_LONGEST * 10):
             if await self._is_over():
                 return
-            following = self._following()
+            following = self._following() or await self._patience(until)
             if following is None or (until is not None and following > until):
                 break
             await self._stage.go_to(following)
             while self._script and self._script[0].at <= following:
                 await self._happens(self._script.pop(0))
                 await self._stage.still()
+        else:
+            raise TimeoutError("it goes on and on; say until when: run(until=…)")
         if until is not None:
             await self._stage.go_to(until)
+
+    async def _patience(self, until: datetime | None) -> datetime | None:
+        """Returns an instant a while from now where a message waits for something that only its workflow knows."""
+        if until is not None or not await self._stage.messages_wait() or self._waited > _PATIENCE:
+            return None
+        self._waited *= 2
+        return self.now + self._waited
 
     def _following(self) -> datetime | None:
         due = [one for one in (self._stage.watch.clock.following(), *(self._script[:1])) if one is not None]

@@ -89,6 +89,11 @@ class Stage:
             while not await self._is_still():  # noqa: ASYNC110 - other processes are looked at
                 await asyncio.sleep(_POLL)
 
+    async def messages_wait(self) -> bool:
+        """Tells whether a message goes on by itself some time: one that tries again, by the clock that is skipped."""
+        waiting = "SELECT FROM notification WHERE ended_at IS NULL AND parked_at IS NULL"
+        return self.skips and bool(await self.eye.fetchval(f"SELECT EXISTS ({waiting})"))
+
     async def _let_pass(self, instant: datetime) -> None:
         if self.watch.shown is not None:
             away = instant + _LATE - await self.watch.shown()

@@ -17,6 +17,7 @@ from temporalio.client import Client
 from db.series_tables import metadata
 from db.session import Database
 from db.tables import tenant
+from garbage import collect_less_often
 from migrations import apply
 from sealing import KeyRing
 from stack.postgres import throwaway_postgres
@@ -27,6 +28,7 @@ from workflows.client import connect
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fast", settings.get_profile("whole"), max_examples=10)
 settings.load_profile("whole")
+collect_less_often()  # as the processes of the product do
 
 pytest_plugins = ["tests.everyday", "testing.plugin", "pytester"]
 
