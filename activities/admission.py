@@ -6,11 +6,12 @@ It runs inside the claiming transaction, so that what is reserved and what is cl
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities import clock
 from db import circuits, limits, quiet
 from db.delivery import Work
 from db.limits import Asked, Slot
@@ -30,7 +31,7 @@ def held(reason: Reason, now: datetime, until: datetime | None = None) -> Delive
 
 def busy() -> Delivered:
     """Returns the answer where the account has as many attempts on their way as it may; asks to come again soon."""
-    now = datetime.now(UTC)
+    now = clock.now()
     return held(Reason.ACCOUNT_BUSY, now, now + _BUSY * random.uniform(1, 3))  # noqa: S311 - a spread, not a secret
 
 

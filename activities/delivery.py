@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -17,7 +17,7 @@ import uuid_utils.compat
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from activities import admission, aftermath, outcomes
+from activities import admission, aftermath, clock, outcomes
 from activities.aftermath import Aftermath
 from activities.bulkheads import Bulkheads
 from activities.composing import Composed, Composer, has_follow_up
@@ -123,7 +123,7 @@ class Delivery:
     async def _claim(self, tenant_id: UUID, claims: Sequence[Claim]) -> _Ground:
         """Locks, checks what may have changed since the plan was made, and claims what may be sent."""
         orders = [claim.order for claim in claims]
-        now = datetime.now(UTC)
+        now = clock.now()
         async with self._database.tenant(tenant_id, kept=True) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
             moved = {order.notification_id for order in orders if _is_elsewhere(order, work[order.notification_id])}

@@ -1,8 +1,8 @@
 """What an attempt's end means: from an acceptance or an error to the record and to the workflow's answer. Pure."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from activities import clock
 from db.delivery import Claimed
 from domain.errors import DeliveryError, NotSent, Rejected
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
@@ -69,7 +69,7 @@ def delivered(record: AttemptRecord, *, outcome: Outcome | None = None, status: 
 
 def stopped(reason: Reason) -> Delivered:
     """Returns the answer for an order that was not attempted."""
-    return Delivered(outcome=Outcome.STOPPED, status=Status.QUEUED, at=datetime.now(UTC), reason=reason)
+    return Delivered(outcome=Outcome.STOPPED, status=Status.QUEUED, at=clock.now(), reason=reason)
 
 
 def former(claim: Claimed) -> Delivered:
@@ -77,7 +77,7 @@ def former(claim: Claimed) -> Delivered:
     return Delivered(
         outcome=Outcome(claim.state),
         status=claim.message_status,
-        at=datetime.now(UTC),
+        at=clock.now(),
         reason=Reason(claim.error_code) if claim.error_code else None,
         retry_after=claim.retry_after,
         message_id=str(claim.message_id),
@@ -91,7 +91,7 @@ def _blank(order: DeliveryOrder, claim: Claimed, outcome: Outcome) -> AttemptRec
         message_id=str(claim.message_id),
         attempt_id=str(claim.attempt_id),
         outcome=outcome,
-        at=datetime.now(UTC),
+        at=clock.now(),
         part=order.part,
         page_id=order.page_id,
     )

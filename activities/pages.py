@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
 from temporalio import activity
 
+from activities import clock
 from activities.delivery import Delivery, DeliveryPage
 from activities.persistence import persist
 from activities.resolution import Resolution, ResolutionPage
@@ -91,7 +91,7 @@ class Pages:
 
 def _first(page: PageInput, notification_id: str, plan: Plan) -> DeliveryOrder | None:
     """Returns the first attempt of a plan, or None where something else comes first."""
-    step = decide(plan, Progress(), datetime.now(UTC))
+    step = decide(plan, Progress(), clock.now())
     if not isinstance(step, Send):
         return None
     skipped = tuple(

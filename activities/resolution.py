@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from temporalio import activity
 
+from activities import clock
 from activities.planning import make_plan
 from crashpoints import crash_here
 from db import circuits, resolution
@@ -41,6 +41,6 @@ class Resolution:
             accounts = await resolution.read_accounts(connection, tenant_id, senders)
             troubled = await circuits.not_closed(connection, tenant_id)
         crash_here("after_resolve")
-        now = datetime.now(UTC)
+        now = clock.now()
         held = {subject for subject, circuit in troubled.items() if admit(circuit, now) is Admission.HOLD}
         return [make_plan(wanted[name], accounts, self._quarantines, now, held) for name in ids]

@@ -57,7 +57,7 @@ async def begin(
             replaced = former.id
     made = await series.create(connection, tenant_id, new)
     await series.note(connection, tenant_id, made, 0, [Entry(kind="started", at=now, detail={"flow": flow})])
-    await series.change(connection, tenant_id, made, entries=1)
+    await series.change(connection, tenant_id, made, entries=1, started_at=now)
     await outbox.add_starts(connection, tenant_id, [_start(tenant_id, made, flow, new)])
     return Begun(result="started", series_id=made, replaced=replaced)
 

@@ -24,6 +24,7 @@ _PACKAGES = (
     "providers",
     "sandbox",
     "stack",
+    "testing",
     "web",
     "workflows",
     "cli.py",

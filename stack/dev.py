@@ -35,10 +35,14 @@ def run_tests(
         asyncio.run(temporal_binary.locate(say))  # before the tests, so that none of them waits for a build
     command = [sys.executable, "-m", "pytest", "-n", "2"]
     if fast:
-        command += ["-m", "not slow", "--hypothesis-profile=fast"]
+        # Who is through takes tests over from the other; a plugin that only slow tests use is not loaded.
+        command += ["-m", "not slow", "--hypothesis-profile=fast", "--dist", "worksteal", "-p", "no:schemathesis"]
     elif not context.args:  # a chosen part of the tests cannot cover everything
         command += ["--cov", "--cov-report=term:skip-covered", f"--cov-fail-under={_LEAST_COVERAGE}"]
-    _run([*command, *context.args])
+    command += context.args
+    if fast and not os.environ.get("CARILLON_TEST_POSTGRES"):
+        asyncio.run(_beside_postgres(command))
+    _run(command)
 
 
 @dev.command()
@@ -89,8 +93,16 @@ def lock() -> None:
     _run([uv, "export", "--quiet", "--no-header", "--no-emit-project", "--all-groups", "-o", "requirements.lock"])
 
 
-def _run(command: list[str], *, keep_going: bool = False) -> None:
-    environment = with_cache(os.environ)
+async def _beside_postgres(command: list[str]) -> None:
+    """Runs tests beside one PostgreSQL, which their processes share."""
+    from stack.postgres import throwaway_postgres  # noqa: PLC0415 - needed here alone
+
+    async with throwaway_postgres() as server:
+        await asyncio.to_thread(_run, command, CARILLON_TEST_POSTGRES=server.superuser_dsn)
+
+
+def _run(command: list[str], *, keep_going: bool = False, **given: str) -> None:
+    environment = {**with_cache(os.environ), **given}
     environment.pop("VIRTUAL_ENV", None)
     status = subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
     if status or not keep_going:

@@ -2,9 +2,8 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from temporalio.client import Client
 from db.series_tables import metadata
 from db.session import Database
 from db.tables import tenant
+from garbage import collect_less_often
 from migrations import apply
 from sealing import KeyRing
 from stack.postgres import throwaway_postgres
@@ -26,26 +26,11 @@ from workflows.client import connect
 
 # No test judges by the clock: machines are slow at times. The everyday run looks at fewer made-up examples.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fast", settings.get_profile("whole"), max_examples=15)
+settings.register_profile("fast", settings.get_profile("whole"), max_examples=10)
 settings.load_profile("whole")
+collect_less_often()  # as the processes of the product do
 
-# Left out of the everyday run besides what is marked by itself: whole areas that seldom change and take their time.
-_SLOW = (
-    "sandbox/", "stack/test_postgres.py", "api/test_tenant_matrix.py", "providers/test_against_sandbox.py",
-    # Whole ways over real servers, and workflows that seldom change.
-    "test_parked.py", "test_restored_", "test_pages.py", "test_worker.py", "test_housekeeping.py",
-    "workflows/test_outage.py", "workflows/test_operation.py", "workflows/test_housekeeping.py",
-    "stack/test_cli.py", "stack/test_parked.py", "stack/test_reconcile.py", "stack/test_supervisor.py",
-    "providers/test_transport_mail.py", "web/test_sign_in.py",
-)  # fmt: skip
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of slow areas."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).as_posix().startswith(_SLOW):
-            item.add_marker(pytest.mark.slow)
+pytest_plugins = ["tests.everyday", "testing.plugin", "pytester"]
 
 
 def _named(dsn: str, database: str) -> str:
@@ -112,18 +97,27 @@ async def shared(migrated: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
-async def broom(migrated: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that may remove every row."""
+async def sweep(migrated: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Removes every row."""
     connection = await asyncpg.connect(migrated)
     await connection.execute("SET lock_timeout = '5s'")  # a test that left a transaction open is told so
-    yield connection
+    occupied = await connection.prepare(_OCCUPIED)
+
+    async def sweep_out() -> None:
+        found = await occupied.fetchrow()
+        assert found is not None
+        names = [name for name, has_rows in found.items() if has_rows]
+        if names:
+            await connection.execute("; ".join(f"DELETE FROM {name}" for name in names))  # noqa: S608 - our own names
+
+    yield sweep_out
     await connection.close()
 
 
 @pytest.fixture
-async def dsn(migrated: str, broom: asyncpg.Connection) -> str:
+async def dsn(migrated: str, sweep: Callable[[], Awaitable[None]]) -> str:
     """An empty, migrated database."""
-    await broom.execute(_EMPTY)
+    await sweep()
     return migrated
 
 
@@ -143,8 +137,9 @@ async def _new_database(server: str) -> AsyncIterator[str]:
         await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-# Deleting the few rows of a test takes a tenth of what truncating every table does.
-_EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))  # noqa: S608 - our own names
+# A test leaves rows in a few tables; deleting these takes a fraction of what truncating or deleting them all does.
+_LOOKS = [f"EXISTS (SELECT FROM {table.name}) AS {table.name}" for table in reversed(metadata.sorted_tables)]
+_OCCUPIED = f"SELECT {', '.join(_LOOKS)}"
 
 
 @pytest.fixture
