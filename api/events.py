@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import uuid_utils.compat
 from fastapi import Query, Request
 
+from activities.event_taking import Effect, Meeting, Taking
 from activities.programs import Programs
 from api.acceptance import within_patience
 from api.auth import Principal, needs
@@ -26,7 +27,6 @@ from api.event_models import (
     in_headers,
     read_one,
 )
-from api.event_taking import Effect, Meeting, Taking
 from api.json_body import parse
 from api.openapi import problem_responses
 from api.paging import PagingOf

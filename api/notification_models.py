@@ -21,7 +21,8 @@ from pydantic import (
 )
 
 from api.models import Body, Flag, JsonObject, Moment, Slug
-from api.recipient_models import Locale, parse_address
+from api.recipient_models import Locale
+from channels.addresses import parse_address
 from domain.notifications import OnUnknown
 from domain.recipients import Address, AddressKind, Channel
 from domain.templates import name_fault

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 
 from api.models import Body, Flag, JsonObject, Shown, Text
 from api.paging import Page
-from channels.addresses import parse_email, parse_phone, parse_whatsapp_user
+from channels.addresses import parse_address, parse_email, parse_phone, parse_whatsapp_user
 from db.addresses import StoredAddress
 from db.recipients import Recipient as StoredRecipient
 from domain.locales import parse as parse_locale
@@ -114,17 +114,6 @@ class Recipient(Shown):
 
 class RecipientPage(Page[Recipient]):
     """A page of recipients."""
-
-
-def parse_address(kind: AddressKind, value: str) -> Address:
-    """Returns the address, or raises `ValueError` that says what one of its kind looks like."""
-    match kind:
-        case AddressKind.PHONE:
-            return parse_phone(value)
-        case AddressKind.EMAIL:
-            return parse_email(value)
-        case AddressKind.WHATSAPP_USER:
-            return parse_whatsapp_user(value)
 
 
 def spellings(value: str) -> list[str]:

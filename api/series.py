@@ -9,11 +9,12 @@ from uuid import UUID
 from fastapi import Depends, Header, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.event_taking import NotMeant, text_of
 from activities.programs import Programs
 from activities.series_facts import person, state_of_series
+from activities.series_starting import PATIENCE, Begun, begin, catch_up, missing_anchors
 from api.acceptance import within_patience
 from api.auth import Principal, needs
-from api.event_taking import NotMeant, text_of
 from api.flow_store import existing
 from api.flows import PreviewEntry, bounded_judge, shown_entry
 from api.models import Moment, Shown
@@ -35,7 +36,6 @@ from api.series_models import (
     shown,
     shown_in_full,
 )
-from api.series_starting import PATIENCE, Begun, begin, catch_up, missing_anchors
 from api.series_stopping import cancel_messages
 from api.services import ServicesOf
 from db import flows, series, series_lists, series_steps

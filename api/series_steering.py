@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.programs import Programs
 from activities.series_facts import state_of_series
+from activities.series_starting import PATIENCE, missing_anchors, stop_locked
 from api.acceptance import within_patience
 from api.audit import record
 from api.auth import Principal
@@ -30,7 +31,6 @@ from api.series_models import (
     Stopped,
     shown_in_full,
 )
-from api.series_starting import PATIENCE, missing_anchors, stop_locked
 from api.series_stopping import stopped
 from api.services import Services, ServicesOf
 from db import flows, outbox, series

@@ -100,3 +100,14 @@ def parse_whatsapp_user(text: str) -> Address:
     if not _USER_ID.fullmatch(value):
         raise AddressError("this is no WhatsApp user id; use the id exactly as WhatsApp sent it")
     return Address(AddressKind.WHATSAPP_USER, value)
+
+
+def parse_address(kind: AddressKind, value: str) -> Address:
+    """Returns the address, or raises `ValueError` that says what one of its kind looks like."""
+    match kind:
+        case AddressKind.PHONE:
+            return parse_phone(value)
+        case AddressKind.EMAIL:
+            return parse_email(value)
+        case AddressKind.WHATSAPP_USER:
+            return parse_whatsapp_user(value)

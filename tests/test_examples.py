@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from activities.event_taking import Taking
 from activities.programs import Programs
 from activities.series_facts import state_of_series
-from api.event_taking import Taking
 from api.flow_files import read
 from db import series
 from db.events import NewEvent

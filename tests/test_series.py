@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from temporalio.client import Client
 
-from api.series_starting import begin, stop_locked
+from activities.series_starting import begin, stop_locked
 from db import outbox, series
 from db.delivery_tables import notification
 from db.series import NewSeries, Series

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from activities.series import SeriesSteps
+from activities.series_starting import begin
 from api.flow_files import read
-from api.series_starting import begin
 from db import flows, series, series_lists
 from db.delivery_tables import notification
 from db.flow_json import flow_document

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.programs import Programs
 from activities.series_facts import person
-from api.recipient_models import parse_address
-from api.series_starting import Begun, begin, catch_up, missing_anchors
+from activities.series_starting import Begun, begin, catch_up, missing_anchors
+from channels.addresses import parse_address
 from db import events, flows, series, series_steps
 from db.events import NewEvent
 from db.flows import Listening
