@@ -18,7 +18,7 @@ from db.recipients import Recipient
 from db.series import Series
 from domain.calendar import is_in_reach
 from domain.conditions import ConditionError, holds, value_of
-from domain.schedule_actions import Query, StartEach, expressions
+from domain.schedule_actions import StartEach, expressions
 
 _RECIPIENT = re.compile(r"\brecipient\b")
 
@@ -109,11 +109,6 @@ class Selecting:
         except ConditionError as found:
             error = f"`where` ({where}): {found}"
         return Picked(id=row_id, name=name, row=row, is_meant=is_meant, facts=facts, error=error)
-
-
-def selecting(query: Query, **values: Any) -> Selecting:
-    """Returns a query by itself, as a preview looks at it."""
-    return Selecting(action=StartEach(query=query, flow="", key="''"), **values)
 
 
 def _item(row: Series) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ TAGS = [
     {"name": "Flows", "description": "What series do: definitions, checked, played through, published, paused."},
     {"name": "Series", "description": "Runs of flows: started once for their key, followed, steered, stopped."},
     {"name": "Events", "description": "What happened at yours: starts series, and is heard by those that run."},
+    {"name": "Schedules", "description": "What happens by itself, by the calendar: series started, events taken."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
     {"name": "Uploads", "description": "Files that notifications carry."},
     {"name": "Accounts", "description": "Through whom it goes: accounts at providers, with sealed configuration."},

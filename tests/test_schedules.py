@@ -1,7 +1,6 @@
 """Schedules as the worker is composed: real Temporal keeps the time, real PostgreSQL what was done."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -12,12 +11,7 @@ from sqlalchemy import select
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
 
-from activities.schedule_care import ScheduleCare
-from activities.schedule_clocks import AHEAD
-from activities.sweeping import Sweep
-from activities.workflow_facts import WorkflowFacts
-from db import findings, outbox, schedule_runs, schedules
-from db.findings import FindingFilter
+from db import outbox, schedule_runs, schedules
 from db.schedule_runs import Run
 from db.schedules import NewSchedule, StoredSchedule
 from db.series_tables import series
@@ -25,7 +19,6 @@ from db.session import Database
 from domain import keys
 from domain.schedules import instants, spec_of
 from outbox import Dispatcher
-from sandbox.serve import Sandbox
 from tests.activities.series_clock import publish
 from tests.test_worker import bulkheads, dispatcher, sandbox, version_id
 
