@@ -132,7 +132,7 @@ class ScheduleBody(Body):
         )
 
 
-class PreviewBody(Body):
+class SchedulePreviewBody(Body):
     """A spec, and the action whose selection is to be looked at."""
 
     spec: SpecBody
@@ -220,7 +220,7 @@ class Selection(Shown):
     first: list[Selected]
 
 
-class Preview(Shown):
+class SchedulePreview(Shown):
     """What a schedule would do."""
 
     next: list[Due]

@@ -18,13 +18,13 @@ from api.problem_types import Kind
 from api.problems import Problem
 from api.routing import noun_router
 from api.schedule_models import (
-    Preview,
-    PreviewBody,
     RunPage,
     RunShown,
     RunStatus,
     ScheduleDetail,
     ScheduleId,
+    SchedulePreview,
+    SchedulePreviewBody,
     Selected,
     Selection,
     ahead,
@@ -50,7 +50,7 @@ _SHOWN = 5
 
 
 @router.post("/preview", summary="Preview a schedule")
-async def preview_schedule(body: PreviewBody, principal: Reader, services: ServicesOf) -> Preview:
+async def preview_schedule(body: SchedulePreviewBody, principal: Reader, services: ServicesOf) -> SchedulePreview:
     """Returns the next ten instants of a spec, and what a query would select now; nothing is changed."""
     now, spec = services.now(), spec_of(body.spec.document())
     action = action_of(body.action.model_dump(mode="json", exclude_none=True)) if body.action else None
@@ -65,7 +65,7 @@ async def preview_schedule(body: PreviewBody, principal: Reader, services: Servi
         async with services.database.snapshot(principal.tenant_id) as connection:
             selected = await _selection(connection, principal.tenant_id, chosen)
     due = await asyncio.to_thread(ahead, spec, now, _PREVIEWED)
-    return Preview(next=list(due), selected=selected)
+    return SchedulePreview(next=list(due), selected=selected)
 
 
 @router.post("/{schedule_id}/pause", summary="Pause a schedule", responses=problem_responses(Kind.WRONG_STATE))

@@ -94,6 +94,8 @@ def _range(part: str, one: _Field) -> set[int]:
     else:
         low = _value(first, part, one)
         high = _value(last, part, one) if dash else one.highest if slash else low
+        # A week that is named from a day to Sunday ends with it.
+        high = one.highest if one is _WEEKDAY and dash and not high else high
     if high < low:
         raise ValueError(f"{part!r} is no {one.name}: it ends before it begins; write two ranges with a comma")
     return set(range(low, high + 1, int(step or 1)))

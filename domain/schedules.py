@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from heapq import merge
 from itertools import takewhile
-from typing import Any
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from domain import cron, durations
@@ -155,6 +155,8 @@ def left_out(overlap: Overlap, unmade: Sequence[datetime]) -> Sequence[datetime]
             return unmade[1:]
         case Overlap.ALLOW:
             return ()
+        case _ as never:
+            assert_never(never)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
 
 from db import outbox, schedule_runs, schedules
 from db.schedule_runs import Run
+from db.schedule_tables import schedule
 from db.schedules import NewSchedule, StoredSchedule
 from db.series_tables import series
 from db.session import Database
@@ -141,3 +142,119 @@ async def test_the_server_says_the_same_instants(
     said = (await clock_of(client, row).describe()).info.next_action_times
     assert list(said) == list(islice(instants(spec_of(spec), datetime.now(UTC)), len(said)))
     assert len(said) == 10
+
+
+YEARS = {"cron": "0 0 1 1 *"}
+
+
+async def test_a_pause_holds_the_clock_and_a_removal_takes_it_away(
+    database: Database, tenant_id: UUID, client: Client
+) -> None:
+    row = await make(database, tenant_id, YEARS)
+    await handed_over(database, row)
+    clock = clock_of(client, row)
+    for status in ("paused", "active"):
+        await change(database, row, status=status)
+        await handed_over(database, row)
+        assert (await clock.describe()).schedule.state.paused == (status == "paused")
+    async with database.tenant(tenant_id) as connection:
+        await schedules.remove(connection, row)
+    await handed_over(database, row)
+    assert await gone(clock)
+
+
+async def test_a_paused_schedule_does_not_run(database: Database, tenant_id: UUID, client: Client) -> None:
+    row = await make(database, tenant_id, {"at": soon(2)})
+    await change(database, row, status="paused")
+    await handed_over(database, row)
+    await change(database, row, status="active", counts_from=datetime.now(UTC) + timedelta(seconds=5))
+    await handed_over(database, row)
+    other = await make(database, tenant_id, {"at": soon(3)}, name="other")
+    await ended(database, other)
+    assert await runs(database, row) == []
+
+
+async def test_a_trigger_runs_it_at_once(database: Database, tenant_id: UUID) -> None:
+    row = await make(database, tenant_id, YEARS)
+    now = datetime.now(UTC)
+    async with database.tenant(tenant_id) as connection:
+        made, _ = await schedule_runs.trigger(connection, tenant_id, row.id, now, "k")
+        order = {"tenant_id": str(tenant_id), "schedule_id": str(row.id), "run_id": str(made.id)}
+        name = keys.schedule_run_workflow(str(made.id))
+        await outbox.add_starts(connection, tenant_id, [(name, 1, {"workflow": "schedule", "input": order})])
+    run = await ended(database, row)
+    assert (run.id, run.cause, run.status, run.started) == (made.id, "trigger", "done", 1)
+    after = await read(database, row)
+    assert after is not None
+    assert after.status == "active"
+
+
+async def kinds(database: Database, tenant_id: UUID) -> list[tuple[str, str | None, str]]:
+    async with database.tenant(tenant_id) as connection:
+        rows = await findings.page(connection, tenant_id, wanted=FindingFilter(), limit=20, before=None)
+    return [(row.kind.value, row.repair.value if row.repair else None, row.subject_id) for row in rows]
+
+
+def care(database: Database, client: Client) -> ScheduleCare:
+    return ScheduleCare(database, client, WorkflowFacts(client), quiet=timedelta(0))
+
+
+async def test_a_lost_clock_is_found_and_made_again(database: Database, tenant_id: UUID, client: Client) -> None:
+    row = await make(database, tenant_id, YEARS)
+    await handed_over(database, row)
+    clock = clock_of(client, row)
+    assert (await care(database, client).look(Sweep())).found == 0
+    await clock.delete()
+    assert (await care(database, client).look(Sweep())).found == 1
+    await handed_over(database, row)
+    assert len((await clock.describe()).info.next_action_times) > 0
+    assert await kinds(database, tenant_id) == [("clock_lost", "clock_set", str(row.id))]
+    assert (await care(database, client).look(Sweep())).found == 0
+
+
+async def test_a_clock_that_somebody_set_otherwise_is_set_as_its_row_says(
+    database: Database, tenant_id: UUID, client: Client
+) -> None:
+    row = await make(database, tenant_id, YEARS)
+    await handed_over(database, row)
+    await clock_of(client, row).pause()
+    assert (await care(database, client).look(Sweep())).found == 1
+    await handed_over(database, row)
+    assert not (await clock_of(client, row).describe()).schedule.state.paused
+    assert await kinds(database, tenant_id) == [("clock_diverged", "clock_set", str(row.id))]
+
+
+async def test_a_restored_database_has_no_clocks_of_schedules_that_it_forgot(
+    database: Database, tenant_id: UUID, client: Client
+) -> None:
+    row = await make(database, tenant_id, YEARS)
+    await handed_over(database, row)
+    async with database.tenant(tenant_id) as connection:
+        await connection.execute(delete(schedule).where(schedule.c.tenant_id == tenant_id))
+    async with asyncio.timeout(30):  # what the server lists is a little old
+        while not await kinds(database, tenant_id):
+            await care(database, client).look(Sweep())
+            await asyncio.sleep(0.1)
+    assert await kinds(database, tenant_id) == [("clock_without_row", "removed", str(row.id))]
+    assert await gone(clock_of(client, row))
+
+
+async def test_a_run_whose_workflow_is_gone_goes_on(database: Database, tenant_id: UUID, client: Client) -> None:
+    row = await make(database, tenant_id, YEARS)
+    async with database.tenant(tenant_id) as connection:  # as a server leaves it that lost its last hour
+        await schedule_runs.begin(connection, tenant_id, row.id, datetime.now(UTC), f"schedule_run/{row.id}-lost")
+    assert (await care(database, client).look(Sweep())).found == 1
+    run = await ended(database, row)
+    assert (run.status, run.started) == ("done", 1)
+    assert await kinds(database, tenant_id) == [("owner_lost", "started", str(run.id))]
+
+
+async def test_a_schedule_that_is_over_by_its_dates_ends(database: Database, tenant_id: UUID, client: Client) -> None:
+    row = await make(database, tenant_id, {**YEARS, "end_at": "2026-01-02T00:00:00+00:00"})
+    await handed_over(database, row)
+    await care(database, client).look(Sweep())
+    after = await read(database, row)
+    assert after is not None
+    assert after.status == "ended"
+    await handed_over(database, row)
+    assert await gone(clock_of(client, row))
