@@ -13,6 +13,7 @@ from stack.notifications import explain, notifications
 from stack.parked import parked
 from stack.problems import StackError
 from stack.reconcile import reconcile
+from stack.schedule import schedule
 from stack.series import series
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.add_typer(dev, name="dev", hidden=True)
 app.add_typer(parked, name="parked")
 app.add_typer(flow, name="flow")
 app.add_typer(series, name="series")
+app.add_typer(schedule, name="schedule")
 app.add_typer(notifications, name="notifications")
 app.command()(explain)
 app.command()(findings)

@@ -11,7 +11,11 @@ from sqlalchemy import delete, select
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
 
-from db import outbox, schedule_runs, schedules
+from activities.schedule_care import ScheduleCare
+from activities.sweeping import Sweep
+from activities.workflow_facts import WorkflowFacts
+from db import findings, outbox, schedule_runs, schedules
+from db.findings import FindingFilter
 from db.schedule_runs import Run
 from db.schedule_tables import schedule
 from db.schedules import NewSchedule, StoredSchedule
@@ -192,7 +196,7 @@ async def test_a_trigger_runs_it_at_once(database: Database, tenant_id: UUID) ->
 async def kinds(database: Database, tenant_id: UUID) -> list[tuple[str, str | None, str]]:
     async with database.tenant(tenant_id) as connection:
         rows = await findings.page(connection, tenant_id, wanted=FindingFilter(), limit=20, before=None)
-    return [(row.kind.value, row.repair.value if row.repair else None, row.subject_id) for row in rows]
+    return [(row.kind, row.repair, row.subject_id) for row in rows]
 
 
 def care(database: Database, client: Client) -> ScheduleCare:
@@ -241,6 +245,7 @@ async def test_a_restored_database_has_no_clocks_of_schedules_that_it_forgot(
 
 async def test_a_run_whose_workflow_is_gone_goes_on(database: Database, tenant_id: UUID, client: Client) -> None:
     row = await make(database, tenant_id, YEARS)
+    await handed_over(database, row)
     async with database.tenant(tenant_id) as connection:  # as a server leaves it that lost its last hour
         await schedule_runs.begin(connection, tenant_id, row.id, datetime.now(UTC), f"schedule_run/{row.id}-lost")
     assert (await care(database, client).look(Sweep())).found == 1

@@ -1,8 +1,8 @@
 """The runs of schedules on a real database, without a clock: what they start, and that they start it once."""
 
+import asyncio
 import os
 import signal
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from domain.schedules import ScheduleInput
 from tests.activities.series_clock import publish
 
 NINE = datetime(2027, 6, 1, 3, 30, tzinfo=UTC)  # 09:00 in Kolkata
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+BEFORE = NINE - timedelta(hours=1)
 WATCHED = "name: watched\nsteps:\n- {wait: {until: due_at}}\n- {send: hello}\n"
 CALM = "name: calm\nagain: ignore\nsteps:\n- {wait: P1D}\n- {send: hello}\n"
 HEARING = """
@@ -48,16 +48,16 @@ EACH: dict[str, Any] = {
 
 
 async def make(database: Database, tenant_id: UUID, action: dict[str, Any], **values: Any) -> StoredSchedule:
-    """Makes a schedule of each morning that has counted for long."""
+    """Makes a schedule of each morning that counts from before `NINE`."""
     await publish(database, tenant_id, CALM)
-    fields = {
+    fields: dict[str, Any] = {
         "name": "overdue", "note": "", "spec": {"cron": "0 9 * * *", "zone": "Asia/Kolkata"}, "flow": "calm",
         "overlap": "skip", "catch_up": 3600,
     }  # fmt: skip
     async with database.tenant(tenant_id) as connection:
         made = await schedules.create(connection, tenant_id, NewSchedule(action=action, **(fields | values)))
         assert made is not None
-        return await schedules.change(connection, made, counts_from=LONG_AGO)
+        return await schedules.change(connection, made, counts_from=BEFORE)
 
 
 async def watch(database: Database, tenant_id: UUID, due: dict[str, datetime]) -> None:
@@ -73,7 +73,7 @@ async def watch(database: Database, tenant_id: UUID, due: dict[str, datetime]) -
             await begin(connection, tenant_id, new, flow="watched", again=Again.REUSE, now=at)
 
 
-async def run(database: Database, row: StoredSchedule, at: datetime = NINE, **limits: int) -> int:
+async def run(database: Database, row: StoredSchedule, at: datetime = NINE, **limits: Any) -> int:
     """Makes a run to its end, each step by a worker that knows nothing of the former ones, and counts the steps."""
     order = ScheduleInput(tenant_id=str(row.tenant_id), schedule_id=str(row.id), scheduled_at=at.isoformat())
     steps = 1
@@ -147,11 +147,13 @@ async def test_a_worker_that_is_killed_in_its_midst_leaves_nothing_double(
 ) -> None:
     await watch(database, tenant_id, overdue(7))
     row = await make(database, tenant_id, EACH)
-    died = subprocess.run(
-        [sys.executable, "-c", _DIES, dsn, str(tenant_id), str(row.id), NINE.isoformat()],
-        check=False, capture_output=True, cwd=Path(__file__).parents[2], env={**os.environ, "CARILLON_CRASH_AT": place},
+    asked = (dsn, str(tenant_id), str(row.id), NINE.isoformat())
+    died = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _DIES, *asked, stderr=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2],
+        env={**os.environ, "CARILLON_CRASH_AT": place},
     )  # fmt: skip
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    _, said = await died.communicate()
+    assert died.returncode == -signal.SIGKILL, said.decode()
     assert len(await started(database, tenant_id)) == first
     await run(database, row, batch=2, scan=4)
     assert len(await started(database, tenant_id)) == 7
