@@ -88,8 +88,8 @@ class ScheduleRuns:
                 return await schedule_runs.get(connection, row.tenant_id, run.id)
             return run
         at = datetime.fromisoformat(order.scheduled_at or "")
-        known = await schedule_runs.made(connection, row.tenant_id, row.id, [at])
-        if not known and not _is_due(row, at):
+        former = await schedule_runs.at_instant(connection, row.tenant_id, row.id, at)
+        if (former is None or former.status == RunStatus.MISSED) and not _is_due(row, at):
             return None
         run, begins = await schedule_runs.begin(connection, row.tenant_id, row.id, at, workflow_id)
         if begins:
@@ -107,7 +107,8 @@ def _is_due(row: StoredSchedule, at: datetime) -> bool:
 
 async def _tell_missed(connection: AsyncConnection, row: StoredSchedule, at: datetime, now: datetime) -> None:
     """Tells of the instants between the last run and this one whose runs will not come any more."""
-    since = max(row.counts_from, row.last_run_at or row.counts_from)
+    former = await schedule_runs.last_before(connection, row.tenant_id, row.id, at)
+    since = max(row.counts_from, former or row.counts_from)
     passed = list(islice(takewhile(lambda one: one < at, instants(spec_of(row.spec), since)), _MOST_PASSED))
     made = await schedule_runs.made(connection, row.tenant_id, row.id, passed)
     unmade = [one for one in passed if one not in made]

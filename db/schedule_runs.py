@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.schedule_tables import schedule_run
+from db.tables import outbox
 from domain import keys
 
 MOST_TOLD = 20
@@ -111,6 +112,24 @@ async def get(connection: AsyncConnection, tenant_id: UUID, run_id: UUID, *, loc
     return Run(**row) if row else None
 
 
+async def at_instant(connection: AsyncConnection, tenant_id: UUID, schedule_id: UUID, at: datetime) -> Run | None:
+    """Returns the run of an instant, if there is one."""
+    where = (schedule_run.c.schedule_id == schedule_id, schedule_run.c.scheduled_at == at)
+    query = select(*_COLUMNS).where(schedule_run.c.tenant_id == tenant_id, *where)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return Run(**row) if row else None
+
+
+async def last_before(connection: AsyncConnection, tenant_id: UUID, schedule_id: UUID, at: datetime) -> datetime | None:
+    """Returns the last instant before another one of which its clock, or what was missed, is told."""
+    where = (schedule_run.c.schedule_id == schedule_id, schedule_run.c.scheduled_at < at)
+    query = select(func.max(schedule_run.c.scheduled_at)).where(
+        schedule_run.c.tenant_id == tenant_id, schedule_run.c.cause == "clock", *where
+    )
+    found: datetime | None = (await connection.execute(query)).scalar_one()
+    return found
+
+
 async def change(connection: AsyncConnection, tenant_id: UUID, run_id: UUID, **values: Any) -> None:
     """Changes columns of a locked run."""
     statement = update(schedule_run).where(schedule_run.c.tenant_id == tenant_id, schedule_run.c.id == run_id)
@@ -176,6 +195,12 @@ async def standing(connection: AsyncConnection, *, age: timedelta, limit: int) -
     query = select(*columns).where(
         schedule_run.c.ended_at.is_(None),
         schedule_run.c.workflow_id.is_not(None),
+        ~select(outbox.c.id)
+        .where(
+            outbox.c.tenant_id == schedule_run.c.tenant_id,
+            outbox.c.dedup_key == keys.start_of("") + schedule_run.c.workflow_id,
+        )
+        .exists(),
         or_(
             schedule_run.c.stepped_at < quiet, schedule_run.c.stepped_at.is_(None) & (schedule_run.c.created_at < quiet)
         ),

@@ -147,7 +147,9 @@ async def change(connection: AsyncConnection, row: StoredSchedule, **values: Any
 async def count_run(connection: AsyncConnection, row: StoredSchedule, at: datetime) -> None:
     """Notes that a run began; the version that people change stays."""
     statement = update(schedule).where(schedule.c.tenant_id == row.tenant_id, schedule.c.id == row.id)
-    await connection.execute(statement.values(runs=schedule.c.runs + 1, last_run_at=at))
+    await connection.execute(
+        statement.values(runs=schedule.c.runs + 1, last_run_at=func.greatest(schedule.c.last_run_at, at))
+    )
 
 
 async def remove(connection: AsyncConnection, row: StoredSchedule) -> None:
