@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
 
+from activities.owners import restored_finding
 from activities.schedule_care import ScheduleCare
 from activities.sweeping import Sweep
 from activities.workflow_facts import WorkflowFacts
@@ -263,3 +264,18 @@ async def test_a_schedule_that_is_over_by_its_dates_ends(database: Database, ten
     assert after.status == "ended"
     await handed_over(database, row)
     assert await gone(clock_of(client, row))
+
+
+async def test_nothing_is_set_going_while_the_database_may_be_an_old_one(
+    database: Database, tenant_id: UUID, client: Client
+) -> None:
+    row = await make(database, tenant_id, YEARS)
+    await handed_over(database, row)
+    await clock_of(client, row).delete()
+    async with database.tenant(tenant_id) as connection:
+        await findings.record(connection, tenant_id, [restored_finding({}, None)])
+    for expected in (1, 0):
+        assert (await care(database, client).look(Sweep())).found == expected
+    await handed_over(database, row)
+    assert await gone(clock_of(client, row))
+    assert ("clock_lost", None, str(row.id)) in await kinds(database, tenant_id)

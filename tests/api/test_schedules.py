@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from db import schedules
 from db.session import Database
 from db.tables import outbox
 from tests.api import flowing, scheduling
@@ -207,3 +208,34 @@ async def test_reading_needs_its_scope(
     assert (await reader.get(f"/v1/schedules/{made['id']}")).status_code == 200
     refused = await reader.post(f"/v1/schedules/{made['id']}/pause")
     assert (refused.status_code, refused.json()["required_scope"]) == (403, "schedules:write")
+
+
+async def test_one_that_ended_goes_on_with_another_spec(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    made = await scheduling.make(client)
+    async with database.tenant(tenant_id) as connection:
+        row = await schedules.get(connection, tenant_id, UUID(made["id"]), lock=True)
+        assert row is not None
+        await schedules.change(connection, row, status="ended")
+    path = f"/v1/schedules/{made['id']}"
+    for order in ("pause", "resume"):
+        answer = await client.post(f"{path}/{order}")
+        assert (answer.status_code, answer.json()["state"]) == (409, "ended")
+    assert (await client.get(path)).json()["next"] == []
+    again = await client.put(path, json=scheduling.body())
+    assert (again.json()["status"], len(again.json()["next"])) == ("active", 5)
+
+
+async def test_a_spec_that_differs_counts_from_now(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    made = await scheduling.make(client)
+    path, counted = f"/v1/schedules/{made['id']}", []
+    for body in (scheduling.body(note="x"), scheduling.body(note="x", spec={"cron": "0 10 * * *"})):
+        assert (await client.put(path, json=body)).is_success
+        async with database.tenant(tenant_id) as connection:
+            row = await schedules.get(connection, tenant_id, UUID(made["id"]))
+        assert row is not None
+        counted.append(row.counts_from == row.created_at)
+    assert counted == [True, False]
