@@ -34,6 +34,7 @@ _SLOW = (
     "sandbox/", "stack/test_postgres.py", "api/test_tenant_matrix.py", "providers/test_against_sandbox.py",
     # Whole ways over real servers, and workflows that seldom change.
     "test_parked.py", "test_restored_", "test_pages.py", "test_worker.py", "test_housekeeping.py",
+    "test_schedules.py", "test_schedule_care.py",
     "workflows/test_outage.py", "workflows/test_operation.py", "workflows/test_housekeeping.py",
     "stack/test_cli.py", "stack/test_parked.py", "stack/test_reconcile.py", "stack/test_supervisor.py",
     "providers/test_transport_mail.py", "web/test_sign_in.py",

@@ -2,23 +2,17 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
 
-from activities.owners import restored_finding
-from activities.schedule_care import ScheduleCare
-from activities.sweeping import Sweep
-from activities.workflow_facts import WorkflowFacts
-from db import findings, outbox, schedule_runs, schedules
-from db.findings import FindingFilter
+from db import outbox, schedule_runs, schedules
 from db.schedule_runs import Run
-from db.schedule_tables import schedule
 from db.schedules import NewSchedule, StoredSchedule
 from db.series_tables import series
 from db.session import Database
@@ -194,88 +188,24 @@ async def test_a_trigger_runs_it_at_once(database: Database, tenant_id: UUID) ->
     assert after.status == "active"
 
 
-async def kinds(database: Database, tenant_id: UUID) -> list[tuple[str, str | None, str]]:
-    async with database.tenant(tenant_id) as connection:
-        rows = await findings.page(connection, tenant_id, wanted=FindingFilter(), limit=20, before=None)
-    return [(row.kind, row.repair, row.subject_id) for row in rows]
-
-
-def care(database: Database, client: Client) -> ScheduleCare:
-    return ScheduleCare(database, client, WorkflowFacts(client), quiet=timedelta(0))
-
-
-async def test_a_lost_clock_is_found_and_made_again(database: Database, tenant_id: UUID, client: Client) -> None:
-    row = await make(database, tenant_id, YEARS)
-    await handed_over(database, row)
-    clock = clock_of(client, row)
-    assert (await care(database, client).look(Sweep())).found == 0
-    await clock.delete()
-    assert (await care(database, client).look(Sweep())).found == 1
-    await handed_over(database, row)
-    assert len((await clock.describe()).info.next_action_times) > 0
-    assert await kinds(database, tenant_id) == [("clock_lost", "clock_set", str(row.id))]
-    assert (await care(database, client).look(Sweep())).found == 0
-
-
-async def test_a_clock_that_somebody_set_otherwise_is_set_as_its_row_says(
-    database: Database, tenant_id: UUID, client: Client
+@pytest.mark.parametrize("lost", [True, False], ids=["the clock is lost", "the clock is there"])
+async def test_what_passed_while_nobody_was_there_is_made_up_for(
+    database: Database, tenant_id: UUID, client: Client, *, lost: bool
 ) -> None:
-    row = await make(database, tenant_id, YEARS)
+    row = await make(database, tenant_id, {"cron": "* * * * *"}, overlap="allow")
     await handed_over(database, row)
-    await clock_of(client, row).pause()
-    assert (await care(database, client).look(Sweep())).found == 1
-    await handed_over(database, row)
-    assert not (await clock_of(client, row).describe()).schedule.state.paused
-    assert await kinds(database, tenant_id) == [("clock_diverged", "clock_set", str(row.id))]
-
-
-async def test_a_restored_database_has_no_clocks_of_schedules_that_it_forgot(
-    database: Database, tenant_id: UUID, client: Client
-) -> None:
-    row = await make(database, tenant_id, YEARS)
-    await handed_over(database, row)
-    async with database.tenant(tenant_id) as connection:
-        await connection.execute(delete(schedule).where(schedule.c.tenant_id == tenant_id))
-    async with asyncio.timeout(30):  # what the server lists is a little old
-        while not await kinds(database, tenant_id):
-            await care(database, client).look(Sweep())
+    if lost:
+        await clock_of(client, row).delete()
+    since = datetime.now(UTC) - timedelta(minutes=3)
+    passed = list(takewhile(lambda one: one < datetime.now(UTC), instants(spec_of(row.spec), since)))
+    await change(database, row, counts_from=since)
+    async with asyncio.timeout(30):
+        while not {run.scheduled_at for run in await runs(database, row) if run.status == "done"} >= set(passed):
             await asyncio.sleep(0.1)
-    assert await kinds(database, tenant_id) == [("clock_without_row", "removed", str(row.id))]
-    assert await gone(clock_of(client, row))
-
-
-async def test_a_run_whose_workflow_is_gone_goes_on(database: Database, tenant_id: UUID, client: Client) -> None:
-    row = await make(database, tenant_id, YEARS)
-    await handed_over(database, row)
-    async with database.tenant(tenant_id) as connection:  # as a server leaves it that lost its last hour
-        await schedule_runs.begin(connection, tenant_id, row.id, datetime.now(UTC), f"schedule_run/{row.id}-lost")
-    assert (await care(database, client).look(Sweep())).found == 1
-    run = await ended(database, row)
-    assert (run.status, run.started) == ("done", 1)
-    assert await kinds(database, tenant_id) == [("owner_lost", "started", str(run.id))]
-
-
-async def test_a_schedule_that_is_over_by_its_dates_ends(database: Database, tenant_id: UUID, client: Client) -> None:
-    row = await make(database, tenant_id, {**YEARS, "end_at": "2026-01-02T00:00:00+00:00"})
-    await handed_over(database, row)
-    await care(database, client).look(Sweep())
-    after = await read(database, row)
-    assert after is not None
-    assert after.status == "ended"
-    await handed_over(database, row)
-    assert await gone(clock_of(client, row))
-
-
-async def test_nothing_is_set_going_while_the_database_may_be_an_old_one(
-    database: Database, tenant_id: UUID, client: Client
-) -> None:
-    row = await make(database, tenant_id, YEARS)
-    await handed_over(database, row)
-    await clock_of(client, row).delete()
     async with database.tenant(tenant_id) as connection:
-        await findings.record(connection, tenant_id, [restored_finding({}, None)])
-    for expected in (1, 0):
-        assert (await care(database, client).look(Sweep())).found == expected
+        locked = await schedules.get(connection, tenant_id, row.id, lock=True)
+        assert locked is not None
+        told = await schedule_runs.page(connection, tenant_id, row.id, status=None, limit=50, before=None)
+        assert [run.started for run in told] == [1] * len(told)
+        await schedules.remove(connection, locked)
     await handed_over(database, row)
-    assert await gone(clock_of(client, row))
-    assert ("clock_lost", None, str(row.id)) in await kinds(database, tenant_id)
