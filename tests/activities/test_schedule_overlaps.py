@@ -5,11 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from activities.schedule_runs import ScheduleRuns
 from db import schedules
 from db.schedules import StoredSchedule
 from db.session import Database
+from db.tables import outbox
+from domain import keys
 from domain.schedules import ScheduleInput
 from tests.activities.test_schedules import NINE, TO, make, told
 
@@ -78,3 +81,12 @@ async def test_one_that_waits_keeps_its_schedule_from_ending(database: Database,
     row = await make(database, tenant_id, ONE, spec=spec, overlap="buffer_one", catch_up=30 * 86_400)
     await run(database, row, NINE, NINE + 2 * DAY)
     assert (await read(database, row)).status == "active"
+
+
+async def test_each_run_leaves_word_that_the_clock_needs_its_next_instants(database: Database, tenant_id: UUID) -> None:
+    row = await make(database, tenant_id, ONE)
+    await run(database, row, NINE, NINE)
+    [one] = await told(database, row)
+    async with database.system() as connection:
+        words = (await connection.execute(select(outbox.c.dedup_key).where(outbox.c.kind == "schedule"))).scalars()
+        assert keys.schedule_word(str(row.id), f"run/{one.id}") in set(words)
