@@ -14,6 +14,7 @@ from stack.parked import parked
 from stack.problems import StackError
 from stack.reconcile import reconcile
 from stack.replies import replies
+from stack.schedule import schedule
 from stack.series import series
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.add_typer(parked, name="parked")
 app.add_typer(flow, name="flow")
 app.add_typer(series, name="series")
 app.add_typer(replies, name="replies")
+app.add_typer(schedule, name="schedule")
 app.add_typer(notifications, name="notifications")
 app.command()(explain)
 app.command()(findings)

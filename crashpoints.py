@@ -37,6 +37,8 @@ NAMES: Mapping[str, str] = {
     "after_park_commit": "A notification is parked, and its workflow was not told.",
     "before_series_commit": "A step of a series is taken, with its notification, uncommitted.",
     "after_series_commit": "A step of a series is committed, and its workflow was not told.",
+    "before_schedule_commit": "A step of a schedule's run is taken, with the series that it starts, uncommitted.",
+    "after_schedule_commit": "A step of a schedule's run is committed, and its workflow was not told.",
     "before_repair_commit": "Housekeeping mended a notification, uncommitted.",
     "before_adopt_commit": "Receipts that waited were given to their messages, uncommitted.",
 }

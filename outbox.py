@@ -1,4 +1,4 @@
-"""Hands committed rows to Temporal: starts and signals, fair between tenants, at the pace the workers take.
+"""Hands committed rows to Temporal: starts, signals, clocks; fair between tenants, at the pace the workers take.
 
 It runs inside the worker's process and uses the worker's client, because only then can the server hand the first task
 of a started workflow straight back (eager start). A crash anywhere loses nothing: a lease runs out and another
@@ -25,6 +25,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.bulkheads import Bulkheads
+from activities.schedule_clocks import ScheduleClocks
 from crashpoints import crash_here
 from db import outbox, pages
 from db.errors import FAILURES, is_unavailable
@@ -76,6 +77,7 @@ class Dispatcher:
         self._database = database
         self._client = client
         self._task_queue = task_queue
+        self._clocks = ScheduleClocks(database, client, task_queue=task_queue)
         self._in_flight = in_flight
         self._bulkheads = bulkheads or Bulkheads(sys.maxsize)
         self._awake = asyncio.Event()
@@ -197,7 +199,7 @@ class Dispatcher:
 
     async def _hand_over(self, entry: Entry) -> None:
         try:
-            result = await (self._start(entry) if entry.kind == "start" else self._signal(entry))
+            result = await self._carry(entry)
         except Exception as error:  # noqa: BLE001 - the row stays, is looked at again, and harms no other row
             await self._postpone(entry, error)
             return
@@ -205,6 +207,11 @@ class Dispatcher:
         self._temporal_answers = True
         _HANDED_OVER.labels(entry.kind, result).inc()
         self._finished.append(entry)
+
+    async def _carry(self, entry: Entry) -> str:
+        if entry.kind == "schedule":
+            return await self._clocks.bring_up(entry.tenant_id, UUID(entry.payload["schedule_id"]))
+        return await (self._start(entry) if entry.kind == "start" else self._signal(entry))
 
     async def _postpone(self, entry: Entry, error: Exception) -> None:
         """Gives a row back, for longer each time; while Temporal is away, all of them just wait for it."""

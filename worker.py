@@ -34,6 +34,8 @@ from activities.reconciliation import Reconciliation
 from activities.records import Records
 from activities.repairs import Repairs
 from activities.resolution import Resolution
+from activities.schedule_care import ScheduleCare
+from activities.schedule_runs import ScheduleRuns
 from activities.series import SeriesSteps
 from activities.series_calls import SeriesCalls
 from activities.workflow_facts import WorkflowFacts
@@ -54,6 +56,7 @@ from workflows.notification import NotificationWorkflow
 from workflows.operation import OperationWorkflow
 from workflows.outage import OutageWorkflow
 from workflows.page import PageWorkflow
+from workflows.schedule_run import ScheduleRunWorkflow
 from workflows.series import SeriesWorkflow
 
 log = structlog.get_logger(__name__)
@@ -62,6 +65,7 @@ WORKFLOWS = [
     NotificationWorkflow,
     PageWorkflow,
     SeriesWorkflow,
+    ScheduleRunWorkflow,
     OperationWorkflow,
     OutageWorkflow,
     HousekeepingWorkflow,
@@ -133,6 +137,7 @@ def _of_the_database(database: Database) -> list[Callable[..., Any]]:
         many.resume_capped,
         Orphans(database).resume,
         SeriesSteps(database).advance,
+        ScheduleRuns(database).step,
     ]
 
 
@@ -161,6 +166,7 @@ def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., A
         owners.attempts,
         owners.workflows,
         OpenOperations(database, facts).look,
+        ScheduleCare(database, client, facts).look,
         rows.outbox,
         rows.receipts,
         rows.expire,

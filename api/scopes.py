@@ -15,6 +15,8 @@ class Scope(StrEnum):
     FLOWS_READ = "flows:read"
     SERIES_WRITE = "series:write"
     SERIES_READ = "series:read"
+    SCHEDULES_WRITE = "schedules:write"
+    SCHEDULES_READ = "schedules:read"
     EVENTS_WRITE = "events:write"
     RECIPIENTS_WRITE = "recipients:write"
     RECIPIENTS_READ = "recipients:read"

@@ -1,4 +1,4 @@
-"""Operations over a selection of series: counted first, at a rate, audited; each takes up what is meant as it begins."""
+"""Operations over a selection of series: counted first, at a rate, audited."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID

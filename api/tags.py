@@ -11,6 +11,7 @@ TAGS = [
         "description": "What people answered and nobody knows to what: given to a series, or dismissed.",
     },
     {"name": "Events", "description": "What happened at yours: starts series, and is heard by those that run."},
+    {"name": "Schedules", "description": "What happens by itself, by the calendar: series started, events taken."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
     {"name": "Uploads", "description": "Files that notifications carry."},
     {"name": "Accounts", "description": "Through whom it goes: accounts at providers, with sealed configuration."},

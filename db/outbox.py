@@ -30,7 +30,7 @@ class Entry:
     tenant_id: UUID
     id: UUID
     lane: int
-    kind: str  # start | signal
+    kind: str  # start | signal | schedule
     workflow_id: str
     payload: Mapping[str, Any]
     leases: int
@@ -78,6 +78,22 @@ async def add_signal(
     """Leaves one signal."""
     one = Signal(workflow_id=workflow_id, signal=signal, cause=cause, arguments=arguments)
     await add_signals(connection, tenant_id, [one])
+
+
+async def add_word(connection: AsyncConnection, tenant_id: UUID, schedule_id: UUID, cause: str) -> None:
+    """Leaves word to bring the clock of a schedule up to its row; each cause is a word of its own."""
+    clock = keys.schedule_clock(str(tenant_id), str(schedule_id))
+    row = _row(
+        tenant_id, SIGNALS, "schedule", clock, keys.schedule_word(str(schedule_id), cause),
+        {"schedule_id": str(schedule_id)},
+    )  # fmt: skip
+    await connection.execute(insert(outbox).on_conflict_do_nothing(), [row])
+
+
+async def waits(connection: AsyncConnection, tenant_id: UUID, workflow_id: str) -> bool:
+    """Tells whether anything about a workflow or a clock waits to be handed over."""
+    asked = select(outbox.c.id).where(outbox.c.tenant_id == tenant_id, outbox.c.workflow_id == workflow_id)
+    return (await connection.execute(asked.limit(1))).first() is not None
 
 
 def _row(tenant_id: UUID, lane: int, kind: str, workflow_id: str, dedup_key: str, payload: Any) -> dict[str, Any]:

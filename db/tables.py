@@ -225,6 +225,6 @@ outbox = tenant_table(
     moment("leased_until"),
     moment("created_at", null=False),
     UniqueConstraint("tenant_id", "dedup_key"),
-    one_of("kind", "start", "signal"),
+    one_of("kind", "start", "signal", "schedule"),
     Index(None, "lane", "tenant_id", "id"),
 )

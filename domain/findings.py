@@ -20,10 +20,13 @@ class Kind(StrEnum):
     WORKFLOW_FAILED = "workflow_failed"
     WORKFLOW_INTERRUPTED = "workflow_interrupted"
     OWNER_LOST = "owner_lost"
+    CLOCK_LOST = "clock_lost"
     # Both sides say different things.
     END_NOT_RECORDED = "end_not_recorded"
     WORKFLOW_WITHOUT_ROW = "workflow_without_row"
     WORKFLOW_AFTER_END = "workflow_after_end"
+    CLOCK_DIVERGED = "clock_diverged"
+    CLOCK_WITHOUT_ROW = "clock_without_row"
     DATABASE_RESTORED = "database_restored"
     # The ledger contradicts itself.
     RECEIPT_UNMATCHED = "receipt_unmatched"
@@ -47,6 +50,7 @@ class Repair(StrEnum):
     SUMMARISED = "summarised"
     WAIT_CLOSED = "wait_closed"
     RECONCILED = "reconciled"
+    CLOCK_SET = "clock_set"
 
 
 SENTENCES: dict[Kind, str] = {
@@ -58,10 +62,13 @@ SENTENCES: dict[Kind, str] = {
     Kind.WORKFLOW_STOPPED: "Somebody terminated or cancelled the workflow of a notification that is open.",
     Kind.WORKFLOW_FAILED: "The workflow of a notification failed and left it open; its history says why.",
     Kind.WORKFLOW_INTERRUPTED: "The database was restored while a workflow was at a step; it may have sent.",
-    Kind.OWNER_LOST: "An operation, an outage or a series is open, and nothing of its workflow is left.",
+    Kind.OWNER_LOST: "An operation, an outage, a series or a run is open, and nothing of its workflow is left.",
+    Kind.CLOCK_LOST: "A schedule is active or paused, and Temporal has no clock for it.",
     Kind.END_NOT_RECORDED: "A workflow ended, and its notification is open: the database forgot the end.",
     Kind.WORKFLOW_WITHOUT_ROW: "A workflow runs for a notification that the database does not have.",
     Kind.WORKFLOW_AFTER_END: "A workflow runs although its notification ended.",
+    Kind.CLOCK_DIVERGED: "The clock of a schedule in Temporal is not set as its row says.",
+    Kind.CLOCK_WITHOUT_ROW: "A clock runs in Temporal for a schedule that the database does not have.",
     Kind.DATABASE_RESTORED: "The database is older than what Temporal remembers of it; run `carillon reconcile`.",
     Kind.RECEIPT_UNMATCHED: "A provider reports on a message that nobody here sent, or that is not known yet.",
     Kind.RECEIPT_NOT_APPLIED: "A receipt says more about a message than the message shows.",

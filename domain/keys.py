@@ -84,3 +84,18 @@ def series_workflow(series_id: str) -> str:
 def series_send(series_id: str, step: str, number: int) -> str:
     """Returns the idempotency key of a series' message: `number` is its place in the series' timeline."""
     return f"series/{series_id}/{step}/{number}"
+
+
+def schedule_clock(tenant_id: str, schedule_id: str) -> str:
+    """Returns the id of the Temporal Schedule that keeps the time of a schedule."""
+    return f"schedule/{tenant_id}/{schedule_id}"
+
+
+def schedule_run_workflow(name: str) -> str:
+    """Returns the workflow id of a run: of the schedule's id, to which its clock adds the time, or of the run's."""
+    return f"schedule_run/{name}"
+
+
+def schedule_word(schedule_id: str, cause: str) -> str:
+    """Returns the outbox key of a word to bring the clock of a schedule up to its row: one for each cause."""
+    return f"schedule/{schedule_id}/{cause}"

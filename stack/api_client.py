@@ -83,6 +83,14 @@ class ApiClient:
         """Returns the answer to a request that changes something; members that are None are left out."""
         return self._ask("POST", path, params=_given(query), json=None if body is None else _given(body))
 
+    def post_once(self, path: str, key: str | None) -> dict[str, Any]:
+        """Returns the answer to an order; with a key it is carried out once, however often it is repeated."""
+        return self._ask("POST", path, headers=_given({"Idempotency-Key": key}))
+
+    def delete(self, path: str) -> None:
+        """Removes what stands at a path."""
+        self._answer("DELETE", path)
+
     def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the answer to a request that puts something at a path."""
         return self._ask("PUT", path, json=dict(body))
@@ -107,6 +115,12 @@ class ApiClient:
                 return
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        found = _document(self._answer(method, path, **options))
+        if found is None:
+            raise StackError(f"What answers at {self._target.url} is not Carillon's API; check CARILLON_URL.")
+        return found
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
@@ -114,10 +128,7 @@ class ApiClient:
             raise StackError(f"The API at {self._target.url} does not answer ({reason}); is it running?") from error
         if answer.is_error:
             raise StackError(_refusal(self._target, answer))
-        found = _document(answer)
-        if found is None:
-            raise StackError(f"What answers at {self._target.url} is not Carillon's API; check CARILLON_URL.")
-        return found
+        return answer
 
 
 def connect() -> ApiClient:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 from temporalio.client import Client
 
-from db.series_tables import metadata
+from db.schedule_tables import metadata
 from db.session import Database
 from db.tables import tenant
 from garbage import collect_less_often

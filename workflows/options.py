@@ -11,6 +11,9 @@ TASK_QUEUE = "carillon"
 DELIVERY_TIMEOUT = timedelta(seconds=30)
 DATABASE_TIMEOUT = timedelta(seconds=10)
 
+# The run of a schedule takes up fifty at once, and each of them waits two seconds at most for others with its key.
+BATCH_TIMEOUT = timedelta(seconds=60)
+
 # The slowest of them decides: places, then the same steps as for one.
 PAGE_TIMEOUT = timedelta(seconds=40)
 

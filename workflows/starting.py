@@ -11,6 +11,7 @@ from domain.notifications import NotificationInput
 from domain.operations import OperationInput
 from domain.outages import OutageInput
 from domain.pages import PageInput
+from domain.schedules import ScheduleInput
 from domain.series import SeriesInput
 
 _TEXT = {
@@ -50,6 +51,7 @@ INPUTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "operation": lambda fields: OperationInput(**fields),
     "outage": lambda fields: OutageInput(**fields),
     "series": lambda fields: SeriesInput(**fields),
+    "schedule": lambda fields: ScheduleInput(**fields),
     "page": lambda fields: PageInput(**{**fields, "notification_ids": tuple(fields["notification_ids"])}),
 }
 """How the input of each kind of workflow is read from its row."""

@@ -22,11 +22,20 @@ from tests.api.matrix_rows import PUBLIC, Call, World
 from tests.api.matrix_rows import ROWS as BASIC_ROWS
 from tests.api.parked_rows import PARKED_ROWS
 from tests.api.reply_rows import REPLY_ROWS
+from tests.api.schedule_rows import SCHEDULE_ROWS
 from tests.api.sending_rows import SENDING_ROWS
 
 _DOCUMENT = create_app(Settings(), key_ring=KeyRing({"test": b"k" * 32})).openapi()
 OPERATIONS = {operation["operationId"]: (method, path, operation) for method, path, operation in operations(_DOCUMENT)}
-ROWS = {**BASIC_ROWS, **FINDING_ROWS, **FLOW_ROWS, **SENDING_ROWS, **PARKED_ROWS, **REPLY_ROWS}
+ROWS = {
+    **BASIC_ROWS,
+    **FINDING_ROWS,
+    **FLOW_ROWS,
+    **SENDING_ROWS,
+    **PARKED_ROWS,
+    **REPLY_ROWS,
+    **SCHEDULE_ROWS,
+}
 OpenClient = Callable[..., httpx.AsyncClient]
 KeyFactory = Callable[..., Awaitable[str]]
 

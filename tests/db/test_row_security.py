@@ -7,7 +7,7 @@ import uuid_utils.compat
 from sqlalchemy import Table, UniqueConstraint, select, text
 from sqlalchemy.exc import ProgrammingError
 
-from db.series_tables import metadata
+from db.schedule_tables import metadata
 from db.session import Database
 from db.tables import recipient
 

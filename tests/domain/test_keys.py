@@ -48,3 +48,9 @@ def test_what_is_decided_beside_a_workflow_has_numbers_of_its_own() -> None:
 def test_a_series_and_its_messages_have_ids_of_their_own() -> None:
     assert keys.series_workflow("1") == "series/1"
     assert keys.series_send("1", "first", 3) == "series/1/first/3"
+
+
+def test_clocks_and_runs_of_schedules_are_named_by_ids() -> None:
+    assert keys.schedule_clock("t", "s") == "schedule/t/s"
+    assert keys.schedule_run_workflow("s") == "schedule_run/s"
+    assert keys.schedule_word("s", "version/2") == "schedule/s/version/2"
