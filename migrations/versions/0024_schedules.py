@@ -12,7 +12,6 @@ branch_labels = None
 depends_on = None
 
 _TENANT = "nullif(current_setting('carillon.tenant_id', true), '')::uuid"
-# Not validated, which would lock out everybody meanwhile: the rows that are there kept a narrower rule.
 _KINDS = "ALTER TABLE outbox ADD CONSTRAINT outbox_kind_check CHECK (kind IN ({kinds})) NOT VALID"
 
 
@@ -28,6 +27,7 @@ def _secure(table: str, app: str, system: str) -> None:
 def _kinds(kinds: str) -> None:
     op.execute("ALTER TABLE outbox DROP CONSTRAINT outbox_kind_check")
     op.execute(_KINDS.format(kinds=kinds))
+    op.execute("ALTER TABLE outbox VALIDATE CONSTRAINT outbox_kind_check")  # it has what is on its way, and no more
 
 
 def _moment(name: str, *, null: bool = True) -> sa.Column[datetime]:

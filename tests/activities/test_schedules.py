@@ -70,7 +70,7 @@ async def watch(database: Database, tenant_id: UUID, due: dict[str, datetime]) -
             resource_type="run", resource_id=key,
         )  # fmt: skip
         async with database.tenant(tenant_id) as connection:
-            await begin(connection, tenant_id, new, flow="watched", again=Again.REUSE, now=at)
+            await begin(connection, tenant_id, new, flow="watched", again=Again.REUSE, now=datetime.now(UTC))
 
 
 async def run(database: Database, row: StoredSchedule, at: datetime = NINE, **limits: Any) -> int:
