@@ -107,5 +107,5 @@ def standing(topic: Topic, channel: Channel, choices: Iterable[Choice]) -> State
 
 
 def _specificity(choice: Choice) -> int:
-    """Returns how closely a choice names what it is about: channel and topic, then topic, then channel, then neither."""
+    """Returns how closely a choice names what it is about; both before the topic before the channel before neither."""
     return 2 * (choice.topic is not None) + (choice.channel is not None)

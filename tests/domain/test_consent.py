@@ -85,7 +85,7 @@ def test_critical_messages_ask_for_no_preference(
 
 
 @pytest.mark.parametrize("critical", [True, False])
-def test_a_channel_that_the_topic_does_not_use_carries_nothing(critical: bool) -> None:
+def test_a_channel_that_the_topic_does_not_use_carries_nothing(*, critical: bool) -> None:
     granted = [chose("granted", WHATSAPP, "letters")]
     assert may_send(MAILS_ONLY, WHATSAPP, granted, critical=critical) is Reason.CHANNEL_NOT_IN_TOPIC
 
