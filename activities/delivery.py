@@ -27,6 +27,7 @@ from crashpoints import crash_here
 from db import decisions, delivery, holds, pages
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
+from domain.consent import may_send
 from domain.errors import DeliveryError, Misconfigured, NotSent, Unavailable, Uncertain
 from domain.limits import Defaults
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
@@ -127,7 +128,7 @@ class Delivery:
         async with self._database.tenant(tenant_id, kept=True) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
             moved = {order.notification_id for order in orders if _is_elsewhere(order, work[order.notification_id])}
-            reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}
+            reasons = {order.notification_id: _why_not(order, work, now) for order in orders}
             not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
             not_now |= {name: outcomes.stopped(Reason.CANCELLED) for name in moved}
             free = [order for order in orders if order.notification_id not in not_now]
@@ -240,6 +241,13 @@ def why_not(work: Work, now: datetime) -> Reason | None:
     if work.account_state != "active":
         return Reason.ACCOUNT_SUSPENDED
     return None
+
+
+def _why_not(order: DeliveryOrder, work: Mapping[str, Work], now: datetime) -> Reason | None:
+    """Returns why an attempt must not be made, also because the person does not want it: it may have waited long."""
+    found = work[order.notification_id]
+    wishes = [known.choice for known in found.choices]
+    return why_not(found, now) or may_send(found.topic, order.hop.channel, wishes, critical=found.critical)
 
 
 def _is_elsewhere(order: DeliveryOrder, work: Work) -> bool:
