@@ -16,9 +16,10 @@ from api.problems import Problem
 from api.services import Services, ServicesOf, log
 from db import callbacks
 from db.callbacks import NewCallback, NewInbound, SealedAccount
+from db.opt_outs import NewComplaint
 from db.receipts import NewReceipt
 from domain.errors import CallbackRefused, Misconfigured
-from providers.base import Callback, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
+from providers.base import Callback, Complaint, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
 from providers.meta import Meta
 from providers.smtp import Smtp
 
@@ -135,6 +136,7 @@ async def _record(services: Services, tenant_id: UUID, provider: Provider, callb
         callback=kept,
         inbound=tuple(_inbound(name, callback_id, event) for event in events if isinstance(event, Inbound)),
         receipts=tuple(_receipt(name, callback_id, event) for event in events if isinstance(event, Receipt)),
+        complaints=tuple(_complaint(name, event) for event in events if isinstance(event, Complaint)),
     )
     _count(services, name, events, new=await services.callbacks.put(tenant_id, heard))
 
@@ -159,6 +161,15 @@ def _receipt(provider: str, callback_id: UUID, event: Receipt) -> NewReceipt:
         error_code=event.error_code,
         provider_code=event.provider_code,
         detail=storable(event.detail),
+    )
+
+
+def _complaint(provider: str, event: Complaint) -> NewComplaint:
+    return NewComplaint(
+        cause=f"complaint/{provider}/{storable(event.event_key)}",
+        reference=storable(event.reference),
+        occurred_at=event.occurred_at.astimezone(UTC),
+        kind=storable(event.kind),
     )
 
 

@@ -17,6 +17,10 @@ from db.json import encode
 from db.tables import account
 from domain import keys
 
+_STORE = (
+    insert(inbound_message).on_conflict_do_nothing().returning(inbound_message.c.provider, inbound_message.c.event_key)
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedAccount:
@@ -102,10 +106,11 @@ async def keep(connection: AsyncConnection, tenant_id: UUID, callbacks: Sequence
     return {row.id for row in rows if row.new}
 
 
-async def add_inbound(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> None:
-    """Stores inbound messages; one that is there already stays as it is."""
+async def add_inbound(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> list[NewInbound]:
+    """Stores inbound messages and returns those that are new; one that is there already stays as it is."""
     if not messages:
-        return
+        return []
     ordered = sorted(messages, key=lambda item: (item.provider, item.event_key))  # as everybody locks them
     rows = [{**asdict(item), "tenant_id": tenant_id, "id": uuid_utils.compat.uuid7()} for item in ordered]
-    await connection.execute(insert(inbound_message).on_conflict_do_nothing(), rows)
+    stored = {(row.provider, row.event_key) for row in await connection.execute(_STORE, rows)}
+    return [item for item in ordered if (item.provider, item.event_key) in stored]

@@ -1,6 +1,6 @@
 """The tables of consent: topics, what people chose and how it came to that, and addresses that nothing may reach."""
 
-from sqlalchemy import ARRAY, Boolean, Index, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, Boolean, Index, Text, UniqueConstraint, Uuid, text
 
 from db.care_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
 from db.tables import col, document, moment, one_of, tenant_table
@@ -69,6 +69,7 @@ suppression = tenant_table(
     col("value"),
     col("status"),
     col("reason"),
+    col("reply_id", Uuid, null=True),
     moment("at", null=False),
     moment("created_at", null=False),
     UniqueConstraint("tenant_id", "kind", "value"),

@@ -79,7 +79,8 @@ SELECT n.id AS notification_id, n.status, n.ended_at IS NOT NULL AS ended, n.pag
        n.cancel_requested_at IS NOT NULL AS cancel_requested, n.expires_at,
        CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END AS kind,
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
-       coalesce(s.status, d.status, direct.status) AS address_status, n.receiver_id, n.critical,
+       CASE WHEN s.reply_id = n.id THEN 'active' ELSE coalesce(s.status, d.status, direct.status) END
+           AS address_status, n.receiver_id, n.critical,
        p.name AS topic, p.default_state, p.channels AS topic_channels, p.transactional, c.choices,
        n.data, n.attachments, n.template_version_id, v.parts, r.zone,
        a.id AS account_id, a.state AS account_state, a.updated_at AS account_updated_at, a.provider, a.sealed_config,

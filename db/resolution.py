@@ -1,7 +1,7 @@
 """What a plan is made from: the notification with its template, the recipient's addresses, the tenant's accounts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,13 @@ from domain.recipients import Address, AddressKind, Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressRow:
-    """An address of a recipient; `id` is None for one that was given directly."""
+    """An address of a recipient; `id` is None for one that was given directly, `reply_id` is let through to it."""
 
     id: UUID | None
     address: Address
     status: str
     last_inbound_at: datetime | None
+    reply_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ ORDER BY d.position, d.verified DESC, d.id
 """)
 
 _DIRECT = text("""
-SELECT asked.kind, asked.value,
+SELECT asked.kind, asked.value, s.reply_id,
        coalesce(s.status,
                 (SELECT d.status FROM address AS d
                  WHERE d.tenant_id = :tenant AND d.kind = asked.kind AND d.value = asked.value AND d.status <> 'active'
@@ -170,6 +171,7 @@ async def _direct(
             address=Address(AddressKind(row["kind"]), row["value"]),
             status=row["status"],
             last_inbound_at=row["last_inbound_at"],
+            reply_id=row["reply_id"],
         )
         for row in rows
     }
@@ -180,6 +182,7 @@ def _wanted(
 ) -> Wanted:
     receiver_id, to = row.pop("receiver_id"), row.pop("to")
     addresses = known.get(receiver_id, []) if row["to_kind"] == "recipient" else [direct[row["to_kind"], to]]
+    addresses = [replace(one, status="active") if one.reply_id == row["id"] else one for one in addresses]
     row["channels"] = tuple(Channel(name) for name in row["channels"] or ())
     row["on_unknown"] = OnUnknown(row["on_unknown"])
     row["topic"], row["choices"] = topic_of(row), choices_of(row)

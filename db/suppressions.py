@@ -6,7 +6,6 @@ nobody has, stays silent.
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 import uuid_utils.compat
@@ -17,21 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.consent_tables import suppression
 from db.tables import address
 from domain.recipients import Address
-
-
-class Cause(StrEnum):
-    """Why nothing may reach an address; stands in `status_reason`."""
-
-    STOP_WORD = "stop_word"
-    COMPLAINT = "complaint"
-    HARD_BOUNCE = "hard_bounce"
-    PROVIDER_OPT_OUT = "provider_opt_out"
-    PREFERENCE_PAGE = "preference_page"
-
-    @property
-    def status(self) -> str:
-        """How an address stands for this cause."""
-        return "invalid" if self is Cause.HARD_BOUNCE else "suppressed"
+from domain.suppression import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +33,7 @@ async def add(connection: AsyncConnection, tenant_id: UUID, to: Address, cause: 
 
     The first cause stays, except that any other replaces a STOP: what a START could lift must not hide it.
     """
-    said = {"status": cause.status, "reason": cause.value, "at": at}
+    said = {"status": cause.status, "reason": cause.value, "at": at, "reply_id": None}
     row = {"tenant_id": tenant_id, "id": uuid_utils.compat.uuid7(), "kind": to.kind.value, "value": to.value, **said}
     weaker = (suppression.c.reason == Cause.STOP_WORD.value) & (cause is not Cause.STOP_WORD)
     statement = insert(suppression).values(**row)
@@ -69,6 +54,12 @@ async def lift(connection: AsyncConnection, tenant_id: UUID, to: Address, cause:
     held = update(address).where(*_is(address, tenant_id, to), address.c.status_reason == cause.value)
     await connection.execute(held.values(status="active", status_reason=None, updated_at=func.now()))
     return True
+
+
+async def let_through(connection: AsyncConnection, tenant_id: UUID, to: Address, notification_id: UUID) -> None:
+    """Lets one notification reach an address nevertheless: the answer to a STOP."""
+    said = update(suppression).where(*_is(suppression, tenant_id, to))
+    await connection.execute(said.values(reply_id=notification_id))
 
 
 async def forget(connection: AsyncConnection, tenant_id: UUID, to: Address) -> None:

@@ -13,7 +13,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.NO_IMAGE: "Send it again with the image, or allow the template to go without.",
     Reason.UNKNOWN_RECIPIENT: "Create the recipient, then send it again.",
     Reason.COUNTRY_NOT_ALLOWED: "Allow the country for this tenant if texts to it are wanted, then send it again.",
-    Reason.OPTED_OUT: "Leave it; the person may change that on the preference page, and `critical` is for what must arrive.",
+    Reason.OPTED_OUT: "Leave it; the person may choose anew on the preference page. What must arrive is `critical`.",
     Reason.NO_CONSENT: "Ask for consent, for example by double opt-in, then send it again.",
     Reason.CHANNEL_NOT_IN_TOPIC: "Add the channel to the topic, or leave it out of the notification.",
     Reason.FREQUENCY_CAP: "Send it later if it is still wanted, or raise the cap; `critical` ones do not count.",

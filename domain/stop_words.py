@@ -61,7 +61,8 @@ HELP: dict[str, tuple[str, ...]] = {
     "it": ("aiuto",),
 }
 
-_LONGEST = 60
+LONGEST = 60
+"""Characters of a message beyond which it is no word."""
 
 
 def normalised(text: str) -> str:
@@ -77,7 +78,7 @@ def wish_of(text: str | None, *, stops: Iterable[str] = (), starts: Iterable[str
 
     `stops` and `starts` are words of a tenant besides those known everywhere; a STOP of anybody outranks a START.
     """
-    if text is None or len(text) > _LONGEST:
+    if text is None or len(text) > LONGEST:
         return None
     said = normalised(text)
     if not said:

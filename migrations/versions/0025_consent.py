@@ -130,6 +130,7 @@ def _suppression() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reply_id", sa.Uuid(), nullable=True),
         _moment("at"),
         _moment("created_at"),
         sa.CheckConstraint("kind IN ('phone', 'email', 'whatsapp_user')", name=op.f("suppression_kind_check")),

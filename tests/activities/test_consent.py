@@ -13,12 +13,12 @@ from db import consents, suppressions
 from db.consent_tables import topic
 from db.consents import NewConsent, Subject
 from db.delivery_tables import notification
-from db.suppressions import Cause
 from db.tables import address, recipient, template
 from domain.consent import Source, State
 from domain.notifications import Outcome
 from domain.reasons import Reason
 from domain.recipients import Address, AddressKind, Channel
+from domain.suppression import Cause
 from tests import factories
 from tests.activities.test_delivery import OK, Bench, bench
 

@@ -10,8 +10,8 @@ import pytest
 from db import suppressions
 from db.consent_tables import consent, consent_entry
 from db.session import Database
-from db.suppressions import Cause
 from domain.recipients import Address, AddressKind
+from domain.suppression import Cause
 from tests.api.test_callbacks import rows
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
