@@ -59,6 +59,13 @@ async def get(
     return Recipient(**row) if row else None
 
 
+async def by_id(connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID) -> Recipient | None:
+    """Returns a recipient by our id for it."""
+    query = select(*_SHOWN).where(recipient.c.tenant_id == tenant_id, recipient.c.id == recipient_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return Recipient(**row) if row else None
+
+
 async def put(
     connection: AsyncConnection, tenant_id: UUID, external_id: str, profile: Profile
 ) -> tuple[Recipient, bool]:

@@ -4,18 +4,19 @@ It stands beside the addresses of recipients, which show it too: an address that
 nobody has, stays silent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import ColumnElement, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.consent_tables import suppression
 from db.tables import address
-from domain.recipients import Address
+from domain.recipients import Address, AddressKind
 from domain.suppression import Cause
 
 
@@ -72,6 +73,21 @@ async def get(connection: AsyncConnection, tenant_id: UUID, to: Address) -> Supp
     columns = (suppression.c.status, suppression.c.reason, suppression.c.at)
     row = (await connection.execute(select(*columns).where(*_is(suppression, tenant_id, to)))).mappings().one_or_none()
     return Suppression(**row) if row else None
+
+
+async def silent(connection: AsyncConnection, tenant_id: UUID, asked: Sequence[Address]) -> list[Address]:
+    """Returns those of some addresses that nothing may reach, for whatever reason."""
+    pairs = [(one.kind.value, one.value) for one in asked]
+    found = [
+        select(table.c.kind, table.c.value).where(
+            table.c.tenant_id == tenant_id,
+            tuple_(table.c.kind, table.c.value).in_(pairs),
+            *((address.c.status != "active",) if table is address else ()),
+        )
+        for table in (suppression, address)
+    ]
+    rows = await connection.execute(union(*found))
+    return [Address(AddressKind(row.kind), row.value) for row in rows]
 
 
 def _is(table: Table, tenant_id: UUID, to: Address) -> tuple[ColumnElement[bool], ...]:

@@ -18,6 +18,7 @@ from activities.accounts import AccountProviders
 from activities.attachments import Attachments
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.links import Links
 from activities.owners import Owners
 from activities.pages import Pages
 from activities.repairs import Repairs
@@ -133,7 +134,9 @@ class Silent(Transport):
 async def died_while_sending(database: Database, key_ring: KeyRing, tenant_id: UUID, page: PageInput) -> None:
     """Leaves what a process leaves that is killed while all members of a page are at the provider."""
     silent = Silent()
-    composer = Composer(AccountProviders(key_ring), Attachments(database, Downloads(frozenset())))
+    composer = Composer(
+        AccountProviders(key_ring), Attachments(database, Downloads(frozenset())), Links(key_ring, "http://x")
+    )
     delivery = Delivery(database, silent, composer)
     carried = Pages(database, Resolution(database, {"smtp": 0.5}), delivery)
     dying = asyncio.create_task(carried.deliver(page))

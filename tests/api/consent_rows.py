@@ -40,6 +40,10 @@ async def _choosing(world: World) -> Call:
     return Call(path=(await _recipient(world)).path, json=_CHOICE)
 
 
+async def _linked(world: World) -> Call:
+    return Call(path=(await _recipient(world)).path, json={})
+
+
 CONSENT_ROWS: dict[str, Row] = {
     "put_topic": _put_topic,
     "list_topics": _listed_topic,
@@ -48,4 +52,5 @@ CONSENT_ROWS: dict[str, Row] = {
     "get_consents": _chosen,
     "put_consents": _choosing,
     "list_consent_history": _chosen,
+    "make_preference_link": _linked,
 }
