@@ -15,7 +15,7 @@ from domain.consent import Choice, Source, State, Topic, standing
 from domain.recipients import Channel
 
 MOST_CHOICES = 100
-_EVIDENCE = "What you know of it: a form, a call, an address of a page. Kept with the choice."
+PENDING_EVIDENCE = _EVIDENCE = "What you know of it: a form, a call, an address of a page. Kept with the choice."
 
 
 class NewChoice(Body):

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.services import Services
-from db import addresses, consents, recipients, suppressions, topics
+from db import addresses, confirmations, consents, recipients, suppressions, topics
 from db.consents import NewConsent, Subject
 from db.topics import Topic
 from domain.consent import Choice, Source, State, standing
@@ -89,6 +89,39 @@ async def opt_out(services: Services, link: Link) -> None:
     )
     async with services.database.tenant(link.tenant_id) as connection:
         await consents.keep(connection, link.tenant_id, [new])
+
+
+async def question(services: Services, link: Link) -> tuple[Topic, str | None] | None:
+    """Returns the topic that a link asks consent for, and the person's locale; nothing when either is gone."""
+    async with services.database.tenant(link.tenant_id) as connection:
+        return await _question(connection, link)
+
+
+async def confirm(services: Services, link: Link, name: str) -> tuple[Topic, str | None] | None:
+    """Takes the answer to a question as consent, once for the `name` of its link, and tells series of it."""
+    async with services.database.tenant(link.tenant_id) as connection:
+        asked = await _question(connection, link)
+        owner = await recipients.by_id(connection, link.tenant_id, UUID(link.subject))
+        if asked is None or owner is None:
+            return None
+        new = NewConsent(
+            subject=Subject(link.subject_kind, link.subject),
+            channel=link.channel,
+            topic=link.topic,
+            state=State.GRANTED,
+            source=Source.DOUBLE_OPT_IN,
+            at=services.now(),
+            cause=f"confirmed/{name}",
+        )
+        if await consents.keep(connection, link.tenant_id, [new]):
+            await confirmations.tell(connection, link.tenant_id, owner, new)
+    return asked
+
+
+async def _question(connection: AsyncConnection, link: Link) -> tuple[Topic, str | None] | None:
+    topic = await topics.get(connection, link.tenant_id, link.topic or "")
+    owner = None if _is_address(link) else await recipients.by_id(connection, link.tenant_id, UUID(link.subject))
+    return None if topic is None or topic.transactional or owner is None else (topic, owner.locale)
 
 
 def _chosen(link: Link, change: Change, source: Source, at: datetime) -> NewConsent:

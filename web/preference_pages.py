@@ -11,6 +11,7 @@ from api.services import Services, ServicesOf
 from domain.links import Link, Purpose
 from domain.locales import chain
 from domain.recipients import Channel
+from web import confirm_pages
 from web.link_routing import form_key, is_form, link_router, opened, told, words_of
 from web.preference_words import title_of
 from web.rendering import render
@@ -24,7 +25,9 @@ _MOST_FIELDS = 4000
 async def show_preferences(token: str, request: Request, services: ServicesOf) -> Response:
     """Shows what the person of a link gets; looking changes nothing, whoever or whatever looks."""
     link = opened(services, token)
-    found = await preferences.look(services, link) if link and link.purpose is Purpose.PREFERENCES else None
+    if link is not None and link.purpose is Purpose.CONFIRM:
+        return await confirm_pages.show(request, services, token, link)
+    found = await preferences.look(services, link) if link else None
     if link is None or found is None:
         return told(request, "gone", status=404)
     return _page(request, services, token, link, found)
@@ -34,9 +37,11 @@ async def show_preferences(token: str, request: Request, services: ServicesOf) -
 async def change_preferences(token: str, request: Request, services: ServicesOf) -> Response:
     """Saves what a form of the page says, or unsubscribes where a mail program asks for that."""
     link = opened(services, token)
-    if link is None or link.purpose is not Purpose.PREFERENCES:
+    if link is None:
         return told(request, "gone", status=404)
     async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
+        if link.purpose is Purpose.CONFIRM:
+            return await confirm_pages.take(request, services, token, link, str(form.get("form", "")))
         if form.get("List-Unsubscribe") == "One-Click":
             return await _one_click(request, services, link)
         return await _save(request, services, token, link, form)

@@ -40,6 +40,16 @@ async def _choosing(world: World) -> Call:
     return Call(path=(await _recipient(world)).path, json=_CHOICE)
 
 
+async def _asking(world: World) -> Call:
+    call = await _recipient(world)
+    await made(world.owner, "POST", "/v1/templates", json={"name": "confirm"})
+    part = {"channel": "email", "locale": "default", "content": {"subject": "Yes?", "text": "{{ confirm_url }}"}}
+    await made(world.owner, "POST", "/v1/templates/confirm/versions", json={"parts": [part]})
+    await made(world.owner, "POST", "/v1/templates/confirm/versions/1/publish")
+    body = {"topic": "news", "double_opt_in": {"template": "confirm", "channel": "email"}}
+    return Call(path=call.path, json=body)
+
+
 async def _linked(world: World) -> Call:
     return Call(path=(await _recipient(world)).path, json={})
 
@@ -53,4 +63,5 @@ CONSENT_ROWS: dict[str, Row] = {
     "put_consents": _choosing,
     "list_consent_history": _chosen,
     "make_preference_link": _linked,
+    "ask_for_consent": _asking,
 }
