@@ -17,7 +17,7 @@ import uuid_utils.compat
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from activities import admission, aftermath, outcomes
+from activities import admission, aftermath, outcomes, wishes
 from activities.aftermath import Aftermath
 from activities.bulkheads import Bulkheads
 from activities.composing import Composed, Composer, has_follow_up
@@ -27,7 +27,6 @@ from crashpoints import crash_here
 from db import decisions, delivery, holds, pages
 from db.delivery import Claim, Claimed, Work
 from db.session import Database
-from domain.consent import may_send
 from domain.errors import DeliveryError, Misconfigured, NotSent, Unavailable, Uncertain
 from domain.limits import Defaults
 from domain.notifications import AttemptRecord, Delivered, DeliveryOrder, Outcome
@@ -128,12 +127,15 @@ class Delivery:
         async with self._database.tenant(tenant_id, kept=True) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
             moved = {order.notification_id for order in orders if _is_elsewhere(order, work[order.notification_id])}
-            reasons = {order.notification_id: _why_not(order, work, now) for order in orders}
+            reasons = {order.notification_id: _why_not(order, work[order.notification_id], now) for order in orders}
             not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
             not_now |= {name: outcomes.stopped(Reason.CANCELLED) for name in moved}
             free = [order for order in orders if order.notification_id not in not_now]
             held, noteworthy = await admission.judge(connection, tenant_id, free, work, self._usual_limits, now)
             not_now |= held
+            free = [order for order in free if order.notification_id not in held]
+            too_many = await wishes.too_often(connection, tenant_id, free, work, now)
+            not_now |= {name: outcomes.stopped(Reason.FREQUENCY_CAP) for name in too_many}
             mine = [claim for claim in claims if claim.order.notification_id not in moved]
             claimed = await delivery.claim(connection, tenant_id, mine, work, not_now.keys())
             await _hand_over(connection, tenant_id, orders, {str(item.notification_id) for item in claimed})
@@ -243,11 +245,8 @@ def why_not(work: Work, now: datetime) -> Reason | None:
     return None
 
 
-def _why_not(order: DeliveryOrder, work: Mapping[str, Work], now: datetime) -> Reason | None:
-    """Returns why an attempt must not be made, also because the person does not want it: it may have waited long."""
-    found = work[order.notification_id]
-    wishes = [known.choice for known in found.choices]
-    return why_not(found, now) or may_send(found.topic, order.hop.channel, wishes, critical=found.critical)
+def _why_not(order: DeliveryOrder, work: Work, now: datetime) -> Reason | None:
+    return why_not(work, now) or wishes.unwanted(order, work)
 
 
 def _is_elsewhere(order: DeliveryOrder, work: Work) -> bool:

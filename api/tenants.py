@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import OperatorOf
 from api.keys import CreatedKey, issue
-from api.limit_models import Country, TenantLimits, stored
+from api.limit_models import Country, FrequencyCap, FrequencyCaps, TenantLimits, stored
 from api.models import Body, Shown, Text
 from api.notification_models import TemplateName
 from api.openapi import problem_responses
@@ -43,6 +43,9 @@ class TenantChanges(Body):
     sms_countries: list[Country] | None = Field(
         default=None, max_length=300, description="Countries that text messages may go to, as ISO 3166 codes."
     )
+    frequency_caps: FrequencyCaps | None = Field(
+        default=None, description="How many messages one person may get over all flows; each cap holds by itself."
+    )
     stop_words: Words | None = Field(default=None, description="Words that end messages, besides those known anyway.")
     start_words: Words | None = Field(default=None, description="Words that take a STOP back, besides those known.")
     stop_reply_template: TemplateName | None = Field(
@@ -73,6 +76,7 @@ class Tenant(Shown):
     state: Literal["active", "suspended"]
     limits: TenantLimits
     sms_countries: list[str]
+    frequency_caps: FrequencyCaps
     stop_words: list[str]
     start_words: list[str]
     stop_reply_template: str | None
@@ -130,6 +134,8 @@ async def change_tenant(tenant_id: TenantId, body: TenantChanges, actor: Operato
         changes["limits"] = stored(body.limits)
     if body.sms_countries is not None:
         changes["sms_countries"] = sorted(set(body.sms_countries))
+    if body.frequency_caps is not None:
+        changes["frequency_caps"] = [cap.stored() for cap in body.frequency_caps]
     changes |= {name: getattr(body, name) for name in _CHANGED if name in body.model_fields_set}
     async with services.database.system() as connection:
         before = await tenants.get(connection, tenant_id)
@@ -187,6 +193,7 @@ def _shown(row: tenants.Tenant) -> Tenant:
         state="suspended" if row.state == "suspended" else "active",
         limits=TenantLimits(**(row.settings.get("limits") or {})),
         sms_countries=row.settings.get("sms_countries") or [],
+        frequency_caps=[FrequencyCap(**cap) for cap in row.settings.get("frequency_caps") or []],
         stop_words=row.settings.get("stop_words") or [],
         start_words=row.settings.get("start_words") or [],
         stop_reply_template=row.settings.get("stop_reply_template"),

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import Field, model_validator
 
+from api.limit_models import FrequencyCap, FrequencyCaps
 from api.models import Body, Flag, Shown, Text
 from api.paging import Page
 from api.recipient_models import Locale
@@ -47,6 +48,10 @@ class TopicBody(Body):
         default=False, description="No preference keeps its messages back, only what stands against the address itself."
     )
 
+    caps: FrequencyCaps = Field(
+        default_factory=list, description="How many messages about it one person may get; each cap holds by itself."
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.transactional and self.default is Default.OPTED_OUT:
@@ -61,7 +66,7 @@ class TopicBody(Body):
             default_state=self.default.value,
             channels=[channel.value for channel in dict.fromkeys(self.channels)],
             transactional=self.transactional,
-            caps=[],
+            caps=[cap.stored() for cap in self.caps],
         )
 
 
@@ -75,6 +80,7 @@ class Topic(Shown):
     default: Default
     channels: list[Channel]
     transactional: bool
+    caps: FrequencyCaps
     created_at: datetime
     updated_at: datetime
 
@@ -91,6 +97,7 @@ def shown(row: StoredTopic) -> Topic:
         titles=dict(row.titles),
         default=Default(row.default_state),
         channels=[Channel(channel) for channel in row.channels],
+        caps=[FrequencyCap(**cap) for cap in row.caps],
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -3,7 +3,7 @@
 from sqlalchemy import ARRAY, Boolean, Index, Text, UniqueConstraint, Uuid, text
 
 from db.care_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
-from db.tables import col, document, moment, one_of, tenant_table
+from db.tables import belongs, col, document, moment, one_of, tenant_table
 
 SUBJECTS = ("recipient", "phone", "email", "whatsapp_user")
 EVERY = "*"
@@ -75,4 +75,17 @@ suppression = tenant_table(
     UniqueConstraint("tenant_id", "kind", "value"),
     one_of("kind", "phone", "email", "whatsapp_user"),
     one_of("status", "suppressed", "invalid"),
+)
+
+frequency_entry = tenant_table(
+    "frequency_entry",
+    col("subject_kind"),
+    col("subject"),
+    col("channel"),
+    col("topic", null=True),
+    col("notification_id", Uuid),
+    moment("at", null=False),
+    belongs("notification_id", to="notification"),
+    UniqueConstraint("tenant_id", "notification_id"),
+    Index(None, "tenant_id", "subject_kind", "subject", "at"),
 )

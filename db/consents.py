@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.consent_tables import EVERY, consent, consent_entry
+from db.consent_tables import EVERY, consent, consent_entry, frequency_entry
 from domain.consent import Choice, Source, State
 from domain.recipients import Channel
 
@@ -112,8 +112,8 @@ async def history(
 
 
 async def erase(connection: AsyncConnection, tenant_id: UUID, subject: Subject) -> None:
-    """Forgets what a subject chose, with its history."""
-    for table in (consent, consent_entry):
+    """Forgets what a subject chose, with its history, and what went to it lately."""
+    for table in (consent, consent_entry, frequency_entry):
         await connection.execute(delete(table).where(table.c.tenant_id == tenant_id, _is_of([subject], table)))
 
 

@@ -56,6 +56,7 @@ class Work:
     receiver_id: UUID | None = None
     critical: bool = False
     topic: Topic | None = None
+    topic_caps: Sequence[Mapping[str, Any]] | None = None
     choices: tuple[KnownChoice, ...] = ()
 
 
@@ -81,7 +82,8 @@ SELECT n.id AS notification_id, n.status, n.ended_at IS NOT NULL AS ended, n.pag
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
        CASE WHEN s.reply_id = n.id THEN 'active' ELSE coalesce(s.status, d.status, direct.status) END
            AS address_status, n.receiver_id, n.critical,
-       p.name AS topic, p.default_state, p.channels AS topic_channels, p.transactional, c.choices,
+       p.name AS topic, p.default_state, p.channels AS topic_channels, p.transactional,
+       p.caps AS topic_caps, c.choices,
        n.data, n.attachments, n.template_version_id, v.parts, r.zone,
        a.id AS account_id, a.state AS account_state, a.updated_at AS account_updated_at, a.provider, a.sealed_config,
        a.limits AS account_limits, (SELECT settings FROM tenant WHERE id = :tenant) AS tenant_settings

@@ -7,6 +7,10 @@ NEWS = {"titles": {"en": "News", "hi": "समाचार"}, "default": "opted_
 
 
 async def test_a_topic_is_created_replaced_and_removed(client: httpx.AsyncClient) -> None:
+    caps = [{"most": 3, "per": "7d", "channels": ["email"]}]
+    capped = await client.put("/v1/topics/capped", json={"caps": caps})
+    assert capped.json()["caps"] == caps
+    assert (await client.delete("/v1/topics/capped")).status_code == 204
     created = await client.put("/v1/topics/news", json=NEWS)
     assert (created.status_code, created.headers["Location"]) == (201, "/v1/topics/news")
     assert {name: created.json()[name] for name in NEWS} == NEWS
@@ -32,6 +36,8 @@ async def test_two_people_do_not_undo_each_other(client: httpx.AsyncClient) -> N
         pytest.param({"transactional": True, "default": "opted_out"}, id="needs no consent, and needs it"),
         pytest.param({"titles": {"nonsense-!": "x"}}, id="no locale"),
         pytest.param({"channels": ["pigeon"]}, id="no channel"),
+        pytest.param({"caps": [{"most": 0, "per": "1d"}]}, id="none at all"),
+        pytest.param({"caps": [{"most": 1, "per": "P1M"}]}, id="a month is no exact time"),
         pytest.param({"defualt": "opted_in"}, id="misspelt"),
     ],
 )
