@@ -98,10 +98,13 @@ LEFT JOIN LATERAL (
     SELECT status FROM address WHERE tenant_id = :tenant AND kind = n.to_kind AND value = n."to" AND status <> 'active'
     LIMIT 1
 ) AS direct ON true
-LEFT JOIN suppression AS s ON s.tenant_id = :tenant
-     AND s.kind = CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END
-     AND s.value = CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END
-LEFT JOIN topic AS p ON p.tenant_id = :tenant AND p.name = t.topic
+LEFT JOIN LATERAL (
+    SELECT status, reply_id FROM suppression
+    WHERE tenant_id = :tenant AND kind = CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END
+      AND value = CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END
+    LIMIT 1
+) AS s ON true
+LEFT JOIN LATERAL (SELECT * FROM topic WHERE tenant_id = :tenant AND name = t.topic LIMIT 1) AS p ON true
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(k.subject_kind, k.subject, k.channel, k.topic, k.state, k.at)) AS choices
     FROM (
@@ -109,7 +112,10 @@ LEFT JOIN LATERAL (
         UNION ALL SELECT n.to_kind, n."to" WHERE n.to_kind <> 'recipient'
         UNION ALL SELECT d.kind, d.value WHERE n.to_kind = 'recipient'
     ) AS who
-    JOIN consent AS k ON k.tenant_id = :tenant AND k.subject_kind = who.kind AND k.subject = who.value
+    CROSS JOIN LATERAL (
+        SELECT * FROM consent AS k WHERE k.tenant_id = :tenant AND k.subject_kind = who.kind AND k.subject = who.value
+        LIMIT 1000
+    ) AS k
     WHERE p.id IS NOT NULL AND k.topic IN ('*', p.name)
 ) AS c ON true
 LEFT JOIN recipient AS r ON r.tenant_id = :tenant AND r.id = n.receiver_id

@@ -65,6 +65,7 @@ class Wanted:
         return tuple(known.choice for known in self.choices if known.concerns(address))
 
 
+# What stands behind LIMIT is looked up by its whole key, also by a plan that was kept from nearly empty tables.
 _WANTED = text("""
 SELECT n.id, n.template_version_id, n.to_kind, n."to", n.critical, coalesce(n.channels, t.channels) AS channels,
        n.sender, coalesce(n.locale, r.locale) AS locale, n.on_unknown, v.parts,
@@ -76,7 +77,7 @@ JOIN tenant ON tenant.id = n.tenant_id
 JOIN template_version AS v ON v.tenant_id = :tenant AND v.id = n.template_version_id
 JOIN template AS t ON t.tenant_id = :tenant AND t.id = v.template_id
 LEFT JOIN recipient AS r ON r.tenant_id = :tenant AND r.id = n.receiver_id
-LEFT JOIN topic AS p ON p.tenant_id = :tenant AND p.name = t.topic
+LEFT JOIN LATERAL (SELECT * FROM topic WHERE tenant_id = :tenant AND name = t.topic LIMIT 1) AS p ON true
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(k.subject_kind, k.subject, k.channel, k.topic, k.state, k.at)) AS choices
     FROM (
@@ -85,7 +86,10 @@ LEFT JOIN LATERAL (
         UNION ALL SELECT d.kind, d.value FROM address AS d
                   WHERE n.to_kind = 'recipient' AND d.tenant_id = :tenant AND d.recipient_id = n.receiver_id
     ) AS who
-    JOIN consent AS k ON k.tenant_id = :tenant AND k.subject_kind = who.kind AND k.subject = who.value
+    CROSS JOIN LATERAL (
+        SELECT * FROM consent AS k WHERE k.tenant_id = :tenant AND k.subject_kind = who.kind AND k.subject = who.value
+        LIMIT 1000
+    ) AS k
     WHERE p.id IS NOT NULL AND k.topic IN ('*', p.name)
 ) AS c ON true
 WHERE n.tenant_id = :tenant AND n.id = ANY(CAST(:ids AS uuid[]))
@@ -97,7 +101,9 @@ SELECT d.id, d.recipient_id, d.kind, d.value, coalesce(s.status, d.status) AS st
        (SELECT max(i.occurred_at) FROM inbound_message AS i
         WHERE i.tenant_id = :tenant AND i.author_kind = d.kind AND i.author = d.value) AS last_inbound_at
 FROM address AS d
-LEFT JOIN suppression AS s ON s.tenant_id = :tenant AND s.kind = d.kind AND s.value = d.value
+LEFT JOIN LATERAL (
+    SELECT status FROM suppression WHERE tenant_id = :tenant AND kind = d.kind AND value = d.value LIMIT 1
+) AS s ON true
 WHERE d.tenant_id = :tenant AND d.recipient_id = ANY(CAST(:recipients AS uuid[]))
 ORDER BY d.position, d.verified DESC, d.id
 """)
@@ -111,7 +117,10 @@ SELECT asked.kind, asked.value, s.reply_id,
        (SELECT max(i.occurred_at) FROM inbound_message AS i
         WHERE i.tenant_id = :tenant AND i.author_kind = asked.kind AND i.author = asked.value) AS last_inbound_at
 FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS asked(kind, value)
-LEFT JOIN suppression AS s ON s.tenant_id = :tenant AND s.kind = asked.kind AND s.value = asked.value
+LEFT JOIN LATERAL (
+    SELECT status, reply_id FROM suppression
+    WHERE tenant_id = :tenant AND kind = asked.kind AND value = asked.value LIMIT 1
+) AS s ON true
 """)
 
 _ACCOUNTS = text("""
