@@ -1,6 +1,18 @@
 """The tables of consent: topics, what people chose and how it came to that, and addresses that nothing may reach."""
 
-from sqlalchemy import ARRAY, Boolean, Index, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 
 from db.care_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
 from db.tables import belongs, col, document, moment, one_of, tenant_table
@@ -63,8 +75,10 @@ consent_entry = tenant_table(
     ),
 )  # fmt: skip
 
-suppression = tenant_table(
+suppression = Table(
     "suppression",
+    metadata,
+    Column("tenant_id", Uuid, ForeignKey("tenant.id"), nullable=False),
     col("kind"),
     col("value"),
     col("status"),
@@ -72,7 +86,7 @@ suppression = tenant_table(
     col("reply_id", Uuid, null=True),
     moment("at", null=False),
     moment("created_at", null=False),
-    UniqueConstraint("tenant_id", "kind", "value"),
+    PrimaryKeyConstraint("tenant_id", "kind", "value"),
     one_of("kind", "phone", "email", "whatsapp_user"),
     one_of("status", "suppressed", "invalid"),
 )

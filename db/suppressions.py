@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import uuid_utils.compat
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,7 +34,7 @@ async def add(connection: AsyncConnection, tenant_id: UUID, to: Address, cause: 
     The first cause stays, except that any other replaces a STOP: what a START could lift must not hide it.
     """
     said = {"status": cause.status, "reason": cause.value, "at": at, "reply_id": None}
-    row = {"tenant_id": tenant_id, "id": uuid_utils.compat.uuid7(), "kind": to.kind.value, "value": to.value, **said}
+    row = {"tenant_id": tenant_id, "kind": to.kind.value, "value": to.value, **said}
     weaker = (suppression.c.reason == Cause.STOP_WORD.value) & (cause is not Cause.STOP_WORD)
     statement = insert(suppression).values(**row)
     statement = statement.on_conflict_do_update(index_elements=["tenant_id", "kind", "value"], set_=said, where=weaker)

@@ -125,7 +125,7 @@ def _consent_entry() -> None:
 def _suppression() -> None:
     op.create_table(
         "suppression",
-        *_keys(),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
@@ -135,8 +135,8 @@ def _suppression() -> None:
         _moment("created_at"),
         sa.CheckConstraint("kind IN ('phone', 'email', 'whatsapp_user')", name=op.f("suppression_kind_check")),
         sa.CheckConstraint("status IN ('suppressed', 'invalid')", name=op.f("suppression_status_check")),
-        *_ends("suppression"),
-        sa.UniqueConstraint("tenant_id", "kind", "value", name=op.f("suppression_tenant_id_kind_value_key")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("suppression_tenant_id_fkey")),
+        sa.PrimaryKeyConstraint("tenant_id", "kind", "value", name=op.f("suppression_pkey")),
     )
 
 
