@@ -82,13 +82,7 @@ def may_send(topic: Topic | None, channel: Channel, choices: Iterable[Choice], *
         return Reason.CHANNEL_NOT_IN_TOPIC
     if critical or topic.transactional:
         return None
-    match standing(topic, channel, choices):
-        case State.GRANTED:
-            return None
-        case State.DENIED:
-            return Reason.OPTED_OUT
-        case State.PENDING | State.UNSET:
-            return Reason.NO_CONSENT
+    return _REASONS[standing(topic, channel, choices)]
 
 
 def standing(topic: Topic, channel: Channel, choices: Iterable[Choice]) -> State:
@@ -109,3 +103,11 @@ def standing(topic: Topic, channel: Channel, choices: Iterable[Choice]) -> State
 def _specificity(choice: Choice) -> int:
     """Returns how closely a choice names what it is about; both before the topic before the channel before neither."""
     return 2 * (choice.topic is not None) + (choice.channel is not None)
+
+
+_REASONS = {
+    State.GRANTED: None,
+    State.DENIED: Reason.OPTED_OUT,
+    State.PENDING: Reason.NO_CONSENT,
+    State.UNSET: Reason.NO_CONSENT,
+}

@@ -48,3 +48,7 @@ def test_what_is_decided_beside_a_workflow_has_numbers_of_its_own() -> None:
 def test_a_series_and_its_messages_have_ids_of_their_own() -> None:
     assert keys.series_workflow("1") == "series/1"
     assert keys.series_send("1", "first", 3) == "series/1/first/3"
+
+
+def test_each_inbound_message_has_one_answer() -> None:
+    assert keys.stop_reply("meta", "wamid.1") == "stop-reply/meta/wamid.1"
