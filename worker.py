@@ -23,6 +23,7 @@ from activities.findings_gauge import FindingsGauge
 from activities.health import AccountsGauge, HealthMeasurement
 from activities.housekeeping import Housekeeping
 from activities.ledger import Ledger
+from activities.links import Links
 from activities.open_operations import OpenOperations
 from activities.operations import Operations
 from activities.orphans import Orphans
@@ -89,13 +90,14 @@ async def compose(
     local_activities: int = 110,
     sandboxed: bool = False,
     max_cached_workflows: int = 1000,
+    public_url: str = "http://127.0.0.1:8080",
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     bulkheads = bulkheads or Bulkheads(local_activities)
     downloads, calls = Downloads(allowed_hosts), WebCalls(allowed_hosts)
     transport = Transport(connections=local_activities)
     providers = AccountProviders(key_ring)
-    composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring))
+    composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring), Links(key_ring, public_url))
     delivery = _delivery(database, transport, composer, bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     async with aclosing(transport), aclosing(downloads), aclosing(calls):
@@ -201,6 +203,7 @@ async def run(settings: Settings) -> None:
         # Plans and ends beside the attempts: more of them than connections would only wait for those.
         local_activities=settings.deliveries_at_once + settings.database_pool_size,
         sandboxed=settings.sandboxed_workflows,
+        public_url=settings.public_url,
     )
     async with metrics, composed as worker:
         log.info("worker.started", task_queue=settings.task_queue)

@@ -9,6 +9,7 @@ import channels
 from activities.accounts import AccountProviders
 from activities.attachments import Attachments
 from activities.buttons import Buttons
+from activities.links import Links
 from channels import Rendered
 from db.delivery import Claimed, Work
 from domain import locales
@@ -17,7 +18,11 @@ from domain.errors import ContentRefused, InvalidAddress, NoImage
 from domain.notifications import DeliveryOrder
 from domain.recipients import Channel
 from domain.templates import Part, choose_part
+from domain.uses import LINKS
 from providers.base import Provider, Request
+
+EXAMPLES = {name: f"https://example.org/{name}" for name in sorted(LINKS)}
+"""Links where none is needed: for looking at what a template says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +38,11 @@ class Composed:
 class Composer:
     """Makes requests from work."""
 
-    def __init__(self, accounts: AccountProviders, attachments: Attachments, buttons: Buttons) -> None:
+    def __init__(self, accounts: AccountProviders, attachments: Attachments, buttons: Buttons, links: Links) -> None:
         self._accounts = accounts
         self._attachments = attachments
         self._buttons = buttons
+        self._links = links
 
     async def compose(self, tenant_id: UUID, order: DeliveryOrder, claim: Claimed, work: Work) -> Composed:
         """Returns the request of an attempt, or raises the `DeliveryError` that says why there can be none."""
@@ -47,8 +53,10 @@ class Composer:
             sealed_config=work.sealed_config,
             updated_at=work.account_updated_at,
         )
-        rendered = render(order, work)
-        content = await self._with_attachments(tenant_id, _content(rendered, order.part), work)
+        links = self._links.of(tenant_id, order, work)
+        rendered = render(order, work, links)
+        content = self._links.with_one_click(_content(rendered, order.part), work, links)
+        content = await self._with_attachments(tenant_id, content, work)
         content = self._buttons.signed(tenant_id, claim.message_id, content)
         if work.to is None:
             raise InvalidAddress("the address was removed after the plan was made")
@@ -66,15 +74,18 @@ class Composer:
         return replace(content, attachments=await self._attachments.load(tenant_id, work.attachments))
 
 
-def render(order: DeliveryOrder, work: Work) -> Rendered:
-    """Returns the content of an order, rendered from the version that was accepted with the notification."""
+def render(order: DeliveryOrder, work: Work, links: Mapping[str, str]) -> Rendered:
+    """Returns the content of an order, rendered from the version that was accepted with the notification.
+
+    What the data says itself goes before the `links` of the same names.
+    """
     parts = [Part(channel=Channel(p["channel"]), locale=p["locale"], content=p["content"]) for p in work.parts]
     chosen = choose_part(parts, order.hop.channel, (order.hop.locale,))
     if chosen is None:
         raise ContentRefused("the template version has no part for this channel and locale")
-    data = (
-        {**work.data, "attachments": [_visible(item) for item in work.attachments]} if work.attachments else work.data
-    )
+    data = {**links, **work.data}
+    if work.attachments:
+        data["attachments"] = [_visible(item) for item in work.attachments]
     hop = order.hop
     reader = hop.reader_locale or (hop.locale if hop.locale != locales.DEFAULT else "en")
     zone = work.zone or "UTC"
@@ -83,7 +94,7 @@ def render(order: DeliveryOrder, work: Work) -> Rendered:
 
 def has_follow_up(order: DeliveryOrder, work: Work) -> bool:
     """Tells whether an image follows the message of an order."""
-    return order.part == 0 and render(order, work).follow_up is not None
+    return order.part == 0 and render(order, work, EXAMPLES).follow_up is not None
 
 
 def _content(rendered: Rendered, part: int) -> Content:

@@ -17,7 +17,7 @@ import uuid_utils.compat
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from activities import admission, aftermath, clock, outcomes
+from activities import admission, aftermath, clock, outcomes, wishes
 from activities.aftermath import Aftermath
 from activities.bulkheads import Bulkheads
 from activities.composing import Composed, Composer, has_follow_up
@@ -127,12 +127,15 @@ class Delivery:
         async with self._database.tenant(tenant_id, kept=True) as connection:
             work = await delivery.read_work(connection, tenant_id, orders)
             moved = {order.notification_id for order in orders if _is_elsewhere(order, work[order.notification_id])}
-            reasons = {order.notification_id: why_not(work[order.notification_id], now) for order in orders}
+            reasons = {order.notification_id: _why_not(order, work[order.notification_id], now) for order in orders}
             not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
             not_now |= {name: outcomes.stopped(Reason.CANCELLED) for name in moved}
             free = [order for order in orders if order.notification_id not in not_now]
             held, noteworthy = await admission.judge(connection, tenant_id, free, work, self._usual_limits, now)
             not_now |= held
+            free = [order for order in free if order.notification_id not in held]
+            too_many = await wishes.too_often(connection, tenant_id, free, work, now)
+            not_now |= {name: outcomes.stopped(Reason.FREQUENCY_CAP) for name in too_many}
             mine = [claim for claim in claims if claim.order.notification_id not in moved]
             claimed = await delivery.claim(connection, tenant_id, mine, work, not_now.keys())
             await _hand_over(connection, tenant_id, orders, {str(item.notification_id) for item in claimed})
@@ -240,6 +243,10 @@ def why_not(work: Work, now: datetime) -> Reason | None:
     if work.account_state != "active":
         return Reason.ACCOUNT_SUSPENDED
     return None
+
+
+def _why_not(order: DeliveryOrder, work: Work, now: datetime) -> Reason | None:
+    return why_not(work, now) or wishes.unwanted(order, work)
 
 
 def _is_elsewhere(order: DeliveryOrder, work: Work) -> bool:

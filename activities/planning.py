@@ -9,6 +9,7 @@ from channels.addresses import country_of
 from db.resolution import AccountRow, AddressRow, Wanted
 from domain import locales
 from domain.circuits import account_subject, template_subject
+from domain.consent import may_send
 from domain.failover import Candidate, order
 from domain.notifications import Alternate, Hop, Plan, SkippedHop
 from domain.reasons import Reason
@@ -87,10 +88,21 @@ def _address(wanted: Wanted, channel: Channel) -> AddressRow | Reason:
     if not usable:
         return Reason.NO_ADDRESS
     active = [row for row in usable if row.status == "active"]
-    if active:
-        allowed = [row for row in active if _is_allowed(wanted, channel, row.address)]
-        return allowed[0] if allowed else Reason.COUNTRY_NOT_ALLOWED
-    return _STATUS_REASONS.get(usable[0].status, Reason.NO_ADDRESS)
+    if not active:
+        return _STATUS_REASONS.get(usable[0].status, Reason.NO_ADDRESS)
+    refused = [_refusal(wanted, channel, row.address) for row in active]
+    return next((row for row, reason in zip(active, refused, strict=True) if reason is None), None) or _first(refused)
+
+
+def _refusal(wanted: Wanted, channel: Channel, address: Address) -> Reason | None:
+    """Returns why nothing may be sent to an address that stands well: its country, or what the person wants."""
+    if not _is_allowed(wanted, channel, address):
+        return Reason.COUNTRY_NOT_ALLOWED
+    return may_send(wanted.topic, channel, wanted.choices_for(address), critical=wanted.critical)
+
+
+def _first(refused: Sequence[Reason | None]) -> Reason:
+    return next(reason for reason in refused if reason is not None)
 
 
 def _is_allowed(wanted: Wanted, channel: Channel, address: Address) -> bool:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Path, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.audit import record
 from api.auth import Principal, needs
@@ -15,7 +16,8 @@ from api.recipients import locked
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import Services, ServicesOf
-from db import addresses, recipients
+from db import addresses, recipients, suppressions
+from domain.recipients import Address, AddressKind
 
 router = noun_router("/v1/recipients/{external_id}/addresses", "Recipients")
 
@@ -100,7 +102,10 @@ async def suppress_address(
 async def restore_address(
     external_id: ExternalId, address_id: AddressId, principal: Writer, services: ServicesOf
 ) -> ShownAddress:
-    """Lets messages be sent to the address again, whether it was suppressed or found invalid."""
+    """Lets messages be sent to the address again, whether it was suppressed or found invalid.
+
+    What the person chose about topics stays.
+    """
     return await _change(
         services,
         principal,
@@ -117,6 +122,8 @@ async def _change(
 ) -> ShownAddress:
     async with services.database.tenant(principal.tenant_id) as connection:
         owner = await locked(connection, principal.tenant_id, external_id)
+        if values.get("status") == "active":
+            await _forget_suppression(connection, principal.tenant_id, owner.id, address_id)
         changed = await addresses.change(connection, principal.tenant_id, owner.id, address_id, **values)
         if changed is None:
             raise not_found("address")
@@ -124,3 +131,12 @@ async def _change(
         noted = {"reason": changed.status_reason} if changed.status_reason else {}
         await record(connection, principal, action, address_id, recipient=external_id, kind=changed.kind, **noted)
     return ShownAddress.model_validate(changed)
+
+
+async def _forget_suppression(
+    connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID, address_id: UUID
+) -> None:
+    """Lifts what keeps messages from the address whoever has it."""
+    restored = await addresses.get(connection, tenant_id, recipient_id, address_id)
+    if restored is not None:
+        await suppressions.forget(connection, tenant_id, Address(AddressKind(restored.kind), restored.value))

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from api import stop_replies
 from crashpoints import crash_here
-from db import callbacks, receipts, series_replies
+from db import callbacks, opt_outs, receipts, series_replies
 from db.callbacks import NewCallback, NewInbound
 from db.groups import Groups
+from db.opt_outs import NewComplaint
 from db.receipts import NewReceipt
 from db.session import Database
 
@@ -25,6 +27,7 @@ class Heard:
     callback: NewCallback
     inbound: tuple[NewInbound, ...] = ()
     receipts: tuple[NewReceipt, ...] = ()
+    complaints: tuple[NewComplaint, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -40,9 +43,11 @@ def callback_groups(database: Database) -> Groups[Heard, bool]:
             new = await callbacks.keep(connection, tenant_id, [heard.callback for heard in group])
             fresh = [heard for heard in group if heard.callback.id in new]
             inbound = [item for heard in fresh for item in heard.inbound]
-            said = await callbacks.add_inbound(connection, tenant_id, inbound)
+            new_inbound = await callbacks.add_inbound(connection, tenant_id, inbound)
             await receipts.add(connection, tenant_id, [item for heard in fresh for item in heard.receipts])
-            await series_replies.tell(connection, tenant_id, said)
+            await opt_outs.complained(connection, tenant_id, [item for heard in fresh for item in heard.complaints])
+            await stop_replies.heed(connection, tenant_id, new_inbound)
+            await series_replies.tell(connection, tenant_id, new_inbound)
             crash_here("before_callback_commit")
         crash_here("after_callback_commit")
         return [heard.callback.id in new for heard in group]

@@ -17,10 +17,11 @@ from api.problems import Problem
 from api.services import Services, ServicesOf, log
 from db import callbacks
 from db.callbacks import NewCallback, NewInbound, SealedAccount
+from db.opt_outs import NewComplaint
 from db.receipts import NewReceipt
 from domain.errors import CallbackRefused, Misconfigured
 from domain.replies import TAPPED
-from providers.base import Callback, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
+from providers.base import Callback, Complaint, Event, Inbound, Provider, Receipt, TemplateUpdate, Unknown
 from providers.meta import Meta
 from providers.smtp import Smtp
 
@@ -141,6 +142,7 @@ async def _record(services: Services, tenant_id: UUID, provider: Provider, callb
             if isinstance(event, Inbound)
         ),
         receipts=tuple(_receipt(name, callback_id, event) for event in events if isinstance(event, Receipt)),
+        complaints=tuple(_complaint(name, event) for event in events if isinstance(event, Complaint)),
     )
     _count(services, name, events, new=await services.callbacks.put(tenant_id, heard))
 
@@ -171,6 +173,15 @@ def _receipt(provider: str, callback_id: UUID, event: Receipt) -> NewReceipt:
 def _tapped(services: Services, tenant_id: UUID, event: Inbound) -> Tapped | None:
     payload = storable(event.payload)
     return services.buttons.read(tenant_id, payload) if payload and event.kind in TAPPED else None
+
+
+def _complaint(provider: str, event: Complaint) -> NewComplaint:
+    return NewComplaint(
+        cause=f"complaint/{provider}/{storable(event.event_key)}",
+        reference=storable(event.reference),
+        occurred_at=event.occurred_at.astimezone(UTC),
+        kind=storable(event.kind),
+    )
 
 
 def _inbound(provider: str, callback_id: UUID, event: Inbound, tapped: Tapped | None) -> NewInbound:

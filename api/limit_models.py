@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from api.models import Body, Shown, Whole
 from api.paging import Page
 from channels.addresses import COUNTRIES
+from domain.frequency import length
 from domain.recipients import Channel
 
 Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False, description="Messages per second.")]
@@ -23,6 +24,28 @@ def _known(code: str) -> str:
 
 
 Country = Annotated[str, Field(min_length=2, max_length=2), AfterValidator(_known)]
+
+
+def _short_enough(text: str) -> str:
+    length(text)
+    return text
+
+
+class FrequencyCap(Body):
+    """At most so many messages to one person within some time, over all flows; critical ones do not count."""
+
+    most: Annotated[Whole, Field(ge=1, le=1000)]
+    per: Annotated[str, Field(max_length=40, examples=["1d"]), AfterValidator(_short_enough)]
+    channels: list[Channel] = Field(
+        default_factory=list, max_length=len(Channel), description="Counted together; none named means all."
+    )
+
+    def stored(self) -> dict[str, Any]:
+        """Returns the cap as it is stored."""
+        return self.model_dump(mode="json")
+
+
+FrequencyCaps = Annotated[list[FrequencyCap], Field(max_length=10)]
 
 
 class AccountLimits(Body):

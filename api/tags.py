@@ -13,6 +13,7 @@ TAGS = [
     {"name": "Events", "description": "What happened at yours: starts series, and is heard by those that run."},
     {"name": "Schedules", "description": "What happens by itself, by the calendar: series started, events taken."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
+    {"name": "Consent", "description": "What people want to get: topics, their choices, and links to change them."},
     {"name": "Uploads", "description": "Files that notifications carry."},
     {"name": "Accounts", "description": "Through whom it goes: accounts at providers, with sealed configuration."},
     {"name": "Limits", "description": "How much may go out, and what of it is used up."},

@@ -11,6 +11,7 @@ from api.accept_rules import stored_fallback
 from api.models import Body, Flag, JsonObject, Text
 from api.notification_models import Channels, FallbackRule, TemplateName, To
 from api.recipient_models import Locale, Zone
+from api.topic_models import TOPIC_NAME
 from domain.locales import normalise
 from domain.notifications import OnUnknown
 from domain.recipients import Channel
@@ -22,6 +23,7 @@ MOST_VARIABLES = 200
 Name = Annotated[str, Path(description="The template.", max_length=128, examples=["invoice.due"])]
 Number = Annotated[int, Path(description="The version.", ge=1, le=2**31 - 1)]
 VersionChoice = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)] | Literal["latest", "published"]
+NamedTopic = Annotated[str, StringConstraints(pattern=TOPIC_NAME, max_length=64)]
 PartLocale = Annotated[str, StringConstraints(max_length=64), AfterValidator(normalise)]
 
 
@@ -45,6 +47,7 @@ class NewTemplate(Body):
     description: str = Field(default="", max_length=500)
     channels: Channels | None = Field(default=None, description="In the order to try; that of the parts by default.")
     defaults: Defaults = Field(default_factory=Defaults)
+    topic: NamedTopic | None = Field(default=None, description="What it is about; its recipients may choose by that.")
 
 
 class TemplateChanges(Body):
@@ -53,6 +56,7 @@ class TemplateChanges(Body):
     description: str | None = Field(default=None, max_length=500)
     channels: list[Channel] | None = Field(default=None, max_length=len(Channel))
     defaults: Defaults | None = None
+    topic: NamedTopic | None = Field(default=None, description="Null lets it belong to no topic.")
 
 
 class NewPart(Body):

@@ -9,6 +9,7 @@ from fastapi import Header, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import channels
+from activities.composing import EXAMPLES
 from activities.prepared_versions import parts_of, schema_of
 from api.accept_rules import Ask, Note
 from api.acceptance import accept_one
@@ -140,7 +141,8 @@ def _with_examples(schema: tuple[Variable, ...], data: dict[str, Any]) -> dict[s
 def _render(part: Part, data: dict[str, Any], body: Preview) -> Rendered:
     try:
         reader = body.locale or (part.locale if part.locale != locales.DEFAULT else "en")
-        return channels.render(part.channel, part.content, data, locale=reader, zone=body.zone, language=part.locale)
+        seen = {**EXAMPLES, **data}
+        return channels.render(part.channel, part.content, seen, locale=reader, zone=body.zone, language=part.locale)
     except TemplateError as error:
         raise invalid(
             *(Fault(pointer="/data", message=f"{fault.pointer}: {fault.message}") for fault in error.faults)

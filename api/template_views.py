@@ -25,6 +25,7 @@ class Template(Shown):
     description: str
     channels: list[Channel]
     defaults: JsonObject
+    topic: str | None
     published_version: int | None
     latest_version: int
     created_at: datetime
@@ -109,6 +110,7 @@ def shown(row: StoredTemplate) -> Template:
         description=row.description,
         channels=[Channel(name) for name in row.channels],
         defaults=dict(row.defaults),
+        topic=row.topic,
         published_version=row.published_number,
         latest_version=row.latest_number,
         created_at=row.created_at,

@@ -12,14 +12,15 @@ from api.etags import IfMatch, check, etag
 from api.openapi import problem_responses
 from api.paging import PagingOf
 from api.problem_types import Kind
-from api.problems import Problem, not_found
+from api.problems import Problem, invalid, not_found
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import ServicesOf
 from api.template_models import Name, NewTemplate, TemplateChanges
 from api.template_views import Template, TemplatePage, shown
-from db import templates
+from db import templates, topics
 from db.templates import Template as StoredTemplate
+from domain.faults import Fault
 
 router = noun_router("/v1/templates", "Templates")
 
@@ -38,6 +39,7 @@ async def create_template(body: NewTemplate, principal: Writer, services: Servic
             description=body.description,
             channels=[channel.value for channel in body.channels or ()],
             defaults=body.defaults.stored(),
+            topic=await _topic(connection, principal.tenant_id, body.topic),
         )
         if created is None:
             raise Problem(Kind.ALREADY_EXISTS, f"A template is named {body.name!r} already; add a version to it.")
@@ -77,7 +79,10 @@ async def change_template(
     async with services.database.tenant(principal.tenant_id) as connection:
         row = await named(connection, principal.tenant_id, name, lock=True)
         check(if_match, row.updated_at)
-        if changes := _changes(body):
+        changes = _changes(body)
+        if "topic" in body.model_fields_set:
+            changes["topic"] = await _topic(connection, principal.tenant_id, body.topic)
+        if changes:
             row = await templates.change(connection, principal.tenant_id, row.id, **changes)
             await record(connection, principal, "template.changed", name, fields=sorted(changes))
     response.headers["ETag"] = etag(row.updated_at)
@@ -90,6 +95,13 @@ async def named(connection: AsyncConnection, tenant_id: UUID, name: str, *, lock
     if found is None:
         raise not_found("template")
     return found
+
+
+async def _topic(connection: AsyncConnection, tenant_id: UUID, name: str | None) -> str | None:
+    """Returns the name of a topic that exists, and keeps it from being removed before this is committed."""
+    if name is not None and not await topics.hold(connection, tenant_id, name):
+        raise invalid(Fault(pointer="/topic", message=f"there is no topic {name!r}; create it, or correct the name"))
+    return name
 
 
 def _changes(body: TemplateChanges) -> dict[str, object]:

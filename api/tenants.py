@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import OperatorOf
 from api.keys import CreatedKey, issue
-from api.limit_models import Country, TenantLimits, stored
+from api.limit_models import Country, FrequencyCap, FrequencyCaps, TenantLimits, stored
 from api.models import Body, Shown, Text
+from api.notification_models import TemplateName
 from api.openapi import problem_responses
 from api.paging import Page, PagingOf
 from api.problem_types import Kind
@@ -25,6 +26,7 @@ from db.audit import Change
 
 router = noun_router("/v1/tenants", "Tenants")
 
+Words = Annotated[list[Annotated[Text, Field(max_length=60)]], Field(max_length=100)]
 TenantId = Annotated[UUID, Path(description="The tenant.")]
 
 
@@ -41,6 +43,17 @@ class TenantChanges(Body):
     sms_countries: list[Country] | None = Field(
         default=None, max_length=300, description="Countries that text messages may go to, as ISO 3166 codes."
     )
+    frequency_caps: FrequencyCaps | None = Field(
+        default=None, description="How many messages one person may get over all flows; each cap holds by itself."
+    )
+    stop_words: Words | None = Field(default=None, description="Words that end messages, besides those known anyway.")
+    start_words: Words | None = Field(default=None, description="Words that take a STOP back, besides those known.")
+    stop_reply_template: TemplateName | None = Field(
+        default=None, description="Template of the one answer to a STOP; null answers nothing, as usual."
+    )
+
+
+_CHANGED = ("stop_words", "start_words", "stop_reply_template")
 
 
 class Suspension(Body):
@@ -63,6 +76,10 @@ class Tenant(Shown):
     state: Literal["active", "suspended"]
     limits: TenantLimits
     sms_countries: list[str]
+    frequency_caps: FrequencyCaps
+    stop_words: list[str]
+    start_words: list[str]
+    stop_reply_template: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -111,12 +128,15 @@ async def get_tenant(tenant_id: TenantId, _: OperatorOf, services: ServicesOf) -
 
 @router.patch("/{tenant_id}", summary="Change a tenant")
 async def change_tenant(tenant_id: TenantId, body: TenantChanges, actor: OperatorOf, services: ServicesOf) -> Tenant:
-    """Changes what a tenant may send: rate, caps, and countries of text messages. It holds from the next attempt on."""
+    """Changes what a tenant may send, and which words end it. It holds from the next attempt and message on."""
     changes: dict[str, Any] = {}
     if body.limits is not None:
         changes["limits"] = stored(body.limits)
     if body.sms_countries is not None:
         changes["sms_countries"] = sorted(set(body.sms_countries))
+    if body.frequency_caps is not None:
+        changes["frequency_caps"] = [cap.stored() for cap in body.frequency_caps]
+    changes |= {name: getattr(body, name) for name in _CHANGED if name in body.model_fields_set}
     async with services.database.system() as connection:
         before = await tenants.get(connection, tenant_id)
         found = await tenants.change_settings(connection, tenant_id, changes)
@@ -173,6 +193,10 @@ def _shown(row: tenants.Tenant) -> Tenant:
         state="suspended" if row.state == "suspended" else "active",
         limits=TenantLimits(**(row.settings.get("limits") or {})),
         sms_countries=row.settings.get("sms_countries") or [],
+        frequency_caps=[FrequencyCap(**cap) for cap in row.settings.get("frequency_caps") or []],
+        stop_words=row.settings.get("stop_words") or [],
+        start_words=row.settings.get("start_words") or [],
+        stop_reply_template=row.settings.get("stop_reply_template"),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Column, ScalarSelect, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.consent_tables import suppression
 from db.tables import address
 from domain.recipients import Address
 
@@ -48,7 +49,7 @@ async def of_recipients(
 async def add(
     connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID, wanted: Address, *, verified: bool, position: int
 ) -> StoredAddress | None:
-    """Returns the new address, or nothing when the recipient has it already."""
+    """Returns the new address, or nothing when the recipient has it already; one that must stay silent does."""
     statement = (
         insert(address)
         .values(
@@ -59,6 +60,8 @@ async def add(
             value=wanted.value,
             verified=verified,
             position=position,
+            status=func.coalesce(_suppressed(tenant_id, wanted, suppression.c.status), "active"),
+            status_reason=_suppressed(tenant_id, wanted, suppression.c.reason),
         )
         .on_conflict_do_nothing(
             index_elements=[address.c.tenant_id, address.c.recipient_id, address.c.kind, address.c.value]
@@ -67,6 +70,11 @@ async def add(
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
     return StoredAddress(**row) if row else None
+
+
+def _suppressed(tenant_id: UUID, wanted: Address, column: Column[Any]) -> ScalarSelect[Any]:
+    known = (suppression.c.tenant_id == tenant_id, suppression.c.kind == wanted.kind.value)
+    return select(column).where(*known, suppression.c.value == wanted.value).scalar_subquery()
 
 
 async def change(
@@ -80,6 +88,15 @@ async def change(
         .returning(*_SHOWN)
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
+    return StoredAddress(**row) if row else None
+
+
+async def get(
+    connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID, address_id: UUID
+) -> StoredAddress | None:
+    """Returns an address, if this recipient has it."""
+    query = select(*_SHOWN).where(address.c.tenant_id == tenant_id, address.c.recipient_id == recipient_id)
+    row = (await connection.execute(query.where(address.c.id == address_id))).mappings().one_or_none()
     return StoredAddress(**row) if row else None
 
 

@@ -12,6 +12,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.chosen import KnownChoice, choices_of, topic_of
+from domain.consent import Topic
 from domain.notifications import DeliveryOrder
 from domain.recipients import Address, AddressKind
 from domain.status import Status
@@ -51,6 +53,11 @@ class Work:
     sealed_config: bytes = field(repr=False)
     account_limits: Mapping[str, Any] = field(default_factory=dict)
     tenant_settings: Mapping[str, Any] = field(default_factory=dict)
+    receiver_id: UUID | None = None
+    critical: bool = False
+    topic: Topic | None = None
+    topic_caps: Sequence[Mapping[str, Any]] | None = None
+    choices: tuple[KnownChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,10 @@ SELECT n.id AS notification_id, n.status, n.ended_at IS NOT NULL AS ended, n.pag
        n.cancel_requested_at IS NOT NULL AS cancel_requested, n.expires_at,
        CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END AS kind,
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
-       coalesce(d.status, direct.status) AS address_status,
+       CASE WHEN s.reply_id = n.id THEN 'active' ELSE coalesce(s.status, d.status, direct.status) END
+           AS address_status, n.receiver_id, n.critical,
+       p.name AS topic, p.default_state, p.channels AS topic_channels, p.transactional,
+       p.caps AS topic_caps, c.choices,
        n.data, n.attachments, n.template_version_id, v.parts, r.zone,
        a.id AS account_id, a.state AS account_state, a.updated_at AS account_updated_at, a.provider, a.sealed_config,
        a.limits AS account_limits, (SELECT settings FROM tenant WHERE id = :tenant) AS tenant_settings
@@ -81,12 +91,33 @@ FROM unnest(CAST(:notifications AS uuid[]), CAST(:accounts AS uuid[]), CAST(:add
      AS asked(notification_id, account_id, address_id)
 JOIN notification AS n ON n.tenant_id = :tenant AND n.id = asked.notification_id
 JOIN template_version AS v ON v.tenant_id = :tenant AND v.id = n.template_version_id
+JOIN template AS t ON t.tenant_id = :tenant AND t.id = v.template_id
 JOIN account AS a ON a.tenant_id = :tenant AND a.id = asked.account_id
 LEFT JOIN address AS d ON d.tenant_id = :tenant AND d.id = asked.address_id
 LEFT JOIN LATERAL (
     SELECT status FROM address WHERE tenant_id = :tenant AND kind = n.to_kind AND value = n."to" AND status <> 'active'
     LIMIT 1
 ) AS direct ON true
+LEFT JOIN LATERAL (
+    SELECT status, reply_id FROM suppression
+    WHERE tenant_id = :tenant AND kind = CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END
+      AND value = CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END
+    LIMIT 1
+) AS s ON true
+LEFT JOIN LATERAL (SELECT * FROM topic WHERE tenant_id = :tenant AND name = t.topic LIMIT 1) AS p ON true
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(k.subject_kind, k.subject, k.channel, k.topic, k.state, k.at)) AS choices
+    FROM (
+        SELECT 'recipient' AS kind, CAST(n.receiver_id AS text) AS value
+        UNION ALL SELECT n.to_kind, n."to" WHERE n.to_kind <> 'recipient'
+        UNION ALL SELECT d.kind, d.value WHERE n.to_kind = 'recipient'
+    ) AS who
+    CROSS JOIN LATERAL (
+        SELECT * FROM consent AS k WHERE k.tenant_id = :tenant AND k.subject_kind = who.kind AND k.subject = who.value
+        LIMIT 1000
+    ) AS k
+    WHERE p.id IS NOT NULL AND k.topic IN ('*', p.name)
+) AS c ON true
 LEFT JOIN recipient AS r ON r.tenant_id = :tenant AND r.id = n.receiver_id
 ORDER BY n.id FOR NO KEY UPDATE OF n
 """)
@@ -159,6 +190,7 @@ async def read_work(connection: AsyncConnection, tenant_id: UUID, orders: Sequen
 def _work(row: dict[str, Any]) -> Work:
     kind, value = row.pop("kind"), row.pop("value")
     to = Address(AddressKind(kind), value) if kind is not None else None
+    row["topic"], row["choices"] = topic_of(row), choices_of(row)
     return Work(to=to, **{**row, "status": Status(row["status"])})
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import receipt_effects
+from db import opt_outs, receipt_effects
 from db.delivery_tables import attempt, receipt
+from db.opt_outs import Refusal
 from db.receipt_effects import Match, NewReceipt
 from domain.status import Status
 
@@ -38,7 +39,7 @@ async def add(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[N
     fresh = {(row.provider, row.event_key) for row in await connection.execute(_STORE, rows)}
     known = fresh & matches.keys()
     news = [(item, matches[key]) for key, item in once.items() if key in known]
-    await receipt_effects.apply(connection, tenant_id, news)
+    await _apply(connection, tenant_id, news)
     return len(fresh - matches.keys())
 
 
@@ -70,8 +71,24 @@ async def adopt(connection: AsyncConnection, tenant_id: UUID, *, limit: int = 50
             .where(*where, receipt.c.event_key == item.event_key)
             .values(message_id=match.message_id, attempt_id=match.attempt_id)
         )
-    await receipt_effects.apply(connection, tenant_id, [(item, matches[_key(item)]) for item in found])
+    await _apply(connection, tenant_id, [(item, matches[_key(item)]) for item in found])
     return len(found)
+
+
+async def _apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tuple[NewReceipt, Match]]) -> None:
+    await receipt_effects.apply(connection, tenant_id, news)
+    refusals = [
+        Refusal(
+            cause=f"receipt/{item.provider}/{item.event_key}",
+            message_id=match.message_id,
+            error_code=item.error_code,
+            provider_code=item.provider_code,
+            at=item.occurred_at,
+        )
+        for item, match in news
+        if item.status.is_failure
+    ]
+    await opt_outs.refused(connection, tenant_id, refusals)
 
 
 def _key(item: NewReceipt) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from sqlalchemy import Boolean, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import consents
+from db.consents import Subject
 from db.delivery_tables import notification
 from db.series_tables import series
 from db.tables import address, recipient
@@ -57,6 +59,13 @@ async def get(
     return Recipient(**row) if row else None
 
 
+async def by_id(connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID) -> Recipient | None:
+    """Returns a recipient by our id for it."""
+    query = select(*_SHOWN).where(recipient.c.tenant_id == tenant_id, recipient.c.id == recipient_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return Recipient(**row) if row else None
+
+
 async def put(
     connection: AsyncConnection, tenant_id: UUID, external_id: str, profile: Profile
 ) -> tuple[Recipient, bool]:
@@ -81,6 +90,7 @@ async def touch(connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID
 
 async def erase(connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID) -> None:
     """Removes a recipient and its addresses; its notifications stay in the ledger without pointing at anybody."""
+    await consents.erase(connection, tenant_id, Subject.recipient(recipient_id))
     owned = (notification.c.tenant_id == tenant_id, notification.c.receiver_id == recipient_id)
     await connection.execute(update(notification).where(*owned).values(receiver_id=None))
     concerned = (series.c.tenant_id == tenant_id, series.c.receiver_id == recipient_id)

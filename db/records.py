@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import duplicates, settlement
+from db import duplicates, opt_outs, settlement
+from db.opt_outs import Refusal
 from domain.notifications import AttemptRecord, Outcome
 from domain.progress import after_outcome
 from domain.reasons import Reason
@@ -100,11 +101,29 @@ async def record(connection: AsyncConnection, tenant_id: UUID, records: Sequence
     before = {str(row["attempt_id"]): _standing(dict(row)) for row in rows}
     after = {record.attempt_id: _settle(before[record.attempt_id], record) for record in records}
     await connection.execute(_RECORD, _recorded(tenant_id, records, after))
+    await opt_outs.refused(connection, tenant_id, _refusals(before, after, records))
     await duplicates.confirm(connection, tenant_id, _perhaps_twice(before, after))
     for name in _answered(before, after):
         stand = after[name]
         await settlement.answered(connection, tenant_id, stand.notification_id, stand.attempt_id)
     return after
+
+
+def _refusals(
+    before: Mapping[str, Standing], after: Mapping[str, Standing], records: Sequence[AttemptRecord]
+) -> list[Refusal]:
+    """Returns the refusals that are news: one that is recorded again must not undo what was restored since."""
+    return [
+        Refusal(
+            cause=f"attempt/{record.attempt_id}",
+            message_id=after[record.attempt_id].message_id,
+            error_code=record.error_code,
+            provider_code=record.provider_code,
+            at=record.at,
+        )
+        for record in records
+        if after[record.attempt_id].attempt_state == "refused" and before[record.attempt_id].attempt_state != "refused"
+    ]
 
 
 def _perhaps_twice(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[UUID]:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ARRAY, Index, Integer, LargeBinary, Text, UniqueConstraint, Uuid, text
 
-from db.care_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
+from db.consent_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
 from db.tables import belongs, col, document, moment, one_of, tenant_table
 
 flow = tenant_table(

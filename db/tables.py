@@ -169,6 +169,7 @@ template = tenant_table(
     col("description", default="''"),
     col("channels", ARRAY(Text)),
     document("defaults"),
+    col("topic", null=True),
     col("published_number", Integer, null=True),
     col("latest_number", Integer, default="0"),
     moment("created_at", null=False),

@@ -23,6 +23,7 @@ class Template:
     description: str
     channels: Sequence[str]
     defaults: Mapping[str, Any]
+    topic: str | None
     published_number: int | None
     latest_number: int
     created_at: datetime
@@ -68,6 +69,7 @@ async def create(
     description: str,
     channels: Sequence[str],
     defaults: Mapping[str, Any],
+    topic: str | None = None,
 ) -> Template | None:
     """Returns the new template, or nothing when its name is taken."""
     statement = (
@@ -79,6 +81,7 @@ async def create(
             description=description,
             channels=list(channels),
             defaults=dict(defaults),
+            topic=topic,
         )
         .on_conflict_do_nothing(index_elements=[template.c.tenant_id, template.c.name])
         .returning(*_SHOWN)

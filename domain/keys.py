@@ -6,6 +6,11 @@ from typing import Any
 from uuid import UUID
 
 
+def stop_reply(provider: str, event_key: str) -> str:
+    """Returns the idempotency key of the answer to a STOP: one for each inbound message."""
+    return f"stop-reply/{provider}/{event_key}"
+
+
 def notification_workflow(notification_id: str) -> str:
     """Returns the workflow id of a notification."""
     return f"notification/{notification_id}"

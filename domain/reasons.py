@@ -20,6 +20,10 @@ class Reason(StrEnum):
     NO_IMAGE = "no_image"
     UNKNOWN_RECIPIENT = "unknown_recipient"
     COUNTRY_NOT_ALLOWED = "country_not_allowed"
+    OPTED_OUT = "opted_out"
+    NO_CONSENT = "no_consent"
+    CHANNEL_NOT_IN_TOPIC = "channel_not_in_topic"
+    FREQUENCY_CAP = "frequency_cap"
     # It was refused.
     CONTENT_REFUSED = "content_refused"
     INVALID_ADDRESS = "invalid_address"
@@ -69,6 +73,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_IMAGE: "The image was missing and the template says to skip without one.",
     Reason.UNKNOWN_RECIPIENT: "The recipient is not known and the template requires a known one.",
     Reason.COUNTRY_NOT_ALLOWED: "Text messages to this country are not allowed; add it to the tenant's countries.",
+    Reason.OPTED_OUT: "The recipient does not want messages about this topic over this channel.",
+    Reason.NO_CONSENT: "The topic needs the recipient's consent over this channel, and there is none yet.",
+    Reason.CHANNEL_NOT_IN_TOPIC: "The topic of the template does not use this channel.",
+    Reason.FREQUENCY_CAP: "The recipient got as many messages lately as the tenant allows; this one is left out.",
     Reason.CONTENT_REFUSED: "The content cannot be expressed or was refused; the attempt's detail says what.",
     Reason.INVALID_ADDRESS: "The provider says that nobody can be reached at this address.",
     Reason.UNSUBSCRIBED: "The recipient opted out at the provider.",

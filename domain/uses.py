@@ -6,8 +6,10 @@ from typing import Any
 from domain.faults import Fault, escape_pointer
 from domain.variables import ABSENT, Variable
 
-GIVEN = frozenset({"attachments"})
-"""Names that every notification brings along without declaring them."""
+LINKS = frozenset({"preferences_url", "unsubscribe_url"})
+"""Names of links that every message brings along."""
+GIVEN = frozenset({"attachments", "confirm_url"}) | LINKS
+"""Names that need not be declared."""
 
 
 def check_uses(schema: Sequence[Variable], required: Sequence[str], optional: Sequence[str]) -> tuple[Fault, ...]:
@@ -36,7 +38,8 @@ def check_uses(schema: Sequence[Variable], required: Sequence[str], optional: Se
 
 def check_paths(paths: Sequence[str], data: Mapping[str, Any]) -> tuple[Fault, ...]:
     """Returns a fault for each place in the data where one of the paths finds nothing, or null."""
-    pointers = {pointer for path in paths for pointer in _gaps(data, path.replace("[]", ".[]").split("."), "")}
+    asked = (path for path in paths if path not in LINKS)
+    pointers = {pointer for path in asked for pointer in _gaps(data, path.replace("[]", ".[]").split("."), "")}
     return tuple(
         Fault(pointer=pointer, message="the template writes this, and it is missing") for pointer in sorted(pointers)
     )

@@ -114,6 +114,17 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """Somebody told their provider that they do not want our messages."""
+
+    event_key: str
+    reference: str
+    """Of the attempt that they complain about."""
+    occurred_at: datetime
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateUpdate:
     """The provider reviewed, paused or changed a template."""
 
@@ -134,7 +145,7 @@ class Unknown:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-Event = Receipt | Inbound | TemplateUpdate | Unknown
+Event = Receipt | Inbound | Complaint | TemplateUpdate | Unknown
 
 
 class Provider(Protocol):

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from domain.errors import Rejected
 from domain.status import Status
-from providers.base import Event, Receipt, Unknown
+from providers.base import Complaint, Event, Receipt, Unknown
 from providers.callback_values import bounded_key, digest
 from providers.redaction import facts
 from providers.smtp_replies import kind_of_status
@@ -28,6 +28,8 @@ ACTIONS = {
     "delayed": Status.ACCEPTED,
 }
 """What an action of a delivery report means; a delayed mail is still in the hands of the server that took it."""
+COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "other", "virus"})
+"""Types of feedback (RFC 5965, RFC 6430) by which somebody does not want our mails; `not-spam` says the contrary."""
 _HEADERS = 64 * 1024
 """Bytes of a mail in which its recipients are looked for."""
 _RECIPIENT_HEADERS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
@@ -77,11 +79,20 @@ def _events(body: bytes, reference: str | None, sender: str) -> tuple[Event, ...
         about = _About(body=body, mail=mail, original=original, reference=reference, sender=sender)
         return tuple(_outcome(about, block) for block in _parts(report)[1:]) or (_unknown("report", body, about.facts),)
     if complaint := parts.get("message/feedback-report"):
-        told = next(iter(_parts(complaint)), Message())
-        facts_told = {"reference": reference, "feedback_type": _word(told, "feedback-type")}
-        return (_unknown("complaint", body, facts_told),)
+        return (_complaint(mail, complaint, body, reference),)
     automatic = _word(mail, "auto-submitted")
     return (_unknown("mail", body, {"reference": reference, "auto_submitted": automatic}),)
+
+
+def _complaint(mail: Message, report: Message, body: bytes, reference: str | None) -> Event:
+    told = next(iter(_parts(report)), Message())
+    kind = _word(told, "feedback-type").lower()
+    if reference is None or kind not in COMPLAINTS:
+        return _unknown("complaint", body, {"reference": reference, "feedback_type": kind})
+    at = _instant(told.get("arrival-date"), told.get("received-date"), mail.get("date"))
+    return Complaint(
+        event_key=bounded_key(f"complaint:{reference}:{kind}"), reference=reference, occurred_at=at, kind=kind
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

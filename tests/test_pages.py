@@ -19,6 +19,7 @@ from activities.attachments import Attachments
 from activities.buttons import Buttons
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.links import Links
 from activities.owners import Owners
 from activities.pages import Pages
 from activities.repairs import Repairs
@@ -134,7 +135,12 @@ class Silent(Transport):
 async def died_while_sending(database: Database, key_ring: KeyRing, tenant_id: UUID, page: PageInput) -> None:
     """Leaves what a process leaves that is killed while all members of a page are at the provider."""
     silent = Silent()
-    composer = Composer(AccountProviders(key_ring), Attachments(database, Downloads(frozenset())), Buttons(key_ring))
+    composer = Composer(
+        AccountProviders(key_ring),
+        Attachments(database, Downloads(frozenset())),
+        Buttons(key_ring),
+        Links(key_ring, "http://x"),
+    )
     delivery = Delivery(database, silent, composer)
     carried = Pages(database, Resolution(database, {"smtp": 0.5}), delivery)
     dying = asyncio.create_task(carried.deliver(page))

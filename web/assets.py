@@ -1,4 +1,4 @@
-"""The style, script and icon of the console, named by their content so that browsers keep them for ever."""
+"""The styles, script and icon of the pages, named by their content so that browsers keep them for ever."""
 
 import hashlib
 from pathlib import Path
@@ -10,6 +10,7 @@ router = APIRouter(prefix="/console/static", include_in_schema=False)
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {
     "console.css": "text/css; charset=utf-8",
+    "preferences.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

@@ -26,7 +26,7 @@ async def operation_page(
 ) -> Response:
     """Shows an operation."""
     one = await get_operation(operation_id, session.principal, services)
-    meant = {name: value for name, value in one.filter.model_dump(mode="json").items() if value is not None}
+    meant = {name: value for name, value in one.model_dump(mode="json")["filter"].items() if value is not None}
     may_send = session.may(Scope.NOTIFICATIONS_SEND)
     return render(request, "operation.html", one=one, meant=meant, may_stop=may_send and not one.state.is_over)
 

@@ -16,6 +16,7 @@ from web import (
     notification_page,
     operation_pages,
     parked_pages,
+    preference_pages,
     settle_pages,
     sign_in,
     template_pages,
@@ -41,6 +42,7 @@ async def root() -> Response:
 ROUTERS: tuple[APIRouter, ...] = (
     _root,
     assets.router,
+    preference_pages.router,
     sign_in.router,
     notification_list.router,
     notification_page.router,

@@ -15,6 +15,7 @@ from activities.attachments import Attachments
 from activities.buttons import Buttons
 from activities.composing import Composer
 from activities.delivery import Delivery, DeliveryPage
+from activities.links import Links
 from db.delivery_tables import attempt, decision, message, notification
 from db.session import Database
 from db.tables import account
@@ -28,6 +29,7 @@ from providers.downloads import Downloads
 from sealing import KeyRing
 from tests import factories
 
+PUBLIC_URL = "https://carillon.example"
 CONFIG = {
     "host": "127.0.0.1",
     "port": 25,
@@ -109,7 +111,9 @@ async def bench(database: Database, tenant_id: UUID, key_ring: KeyRing) -> Bench
         database, tenant_id, version_id, to="asha@example.com", to_kind="email"
     )
     transport = ScriptedTransport([])
-    composer = Composer(AccountProviders(key_ring), Attachments(database, Downloads()), Buttons(key_ring))
+    composer = Composer(
+        AccountProviders(key_ring), Attachments(database, Downloads()), Buttons(key_ring), Links(key_ring, PUBLIC_URL)
+    )
     delivery = Delivery(database, transport, composer)  # type: ignore[arg-type] # the same shape as Transport
     return Bench(database, tenant_id, notification_id, account_id, transport, delivery)
 

@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 
 from activities.planning import make_plan
+from db.chosen import KnownChoice
 from db.resolution import AccountRow, AddressRow, Wanted
 from domain.circuits import account_subject, template_subject
+from domain.consent import Choice, State, Topic
 from domain.health import Level
 from domain.notifications import OnUnknown
 from domain.reasons import Reason
@@ -165,6 +167,43 @@ def test_text_messages_go_to_allowed_countries_only(
 
 def test_countries_concern_text_messages_only() -> None:
     assert plan(sms_countries=["IN"]) == (named(10, 20), [])
+
+
+NEWS = Topic(name="news")
+
+
+def denied(kind: str, value: str, channel: Channel | None = None) -> KnownChoice:
+    return KnownChoice(kind=kind, value=value, choice=Choice(channel=channel, topic="news", state=State.DENIED, at=NOW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "hops", "skipped"),
+    [
+        pytest.param({"choices": (denied("recipient", "r", Channel.WHATSAPP),)}, [20], [Reason.OPTED_OUT], id="one"),
+        pytest.param(
+            {"choices": (denied("recipient", "r"),)}, [], [Reason.OPTED_OUT, Reason.OPTED_OUT], id="every channel"
+        ),
+        pytest.param({"choices": (denied("recipient", "r"),), "critical": True}, [10, 20], [], id="critical"),
+        pytest.param({"choices": (denied("email", "a@b.c"),)}, [10], [Reason.OPTED_OUT], id="whoever has the address"),
+        pytest.param({"choices": (denied("email", "x@y.z"),)}, [10, 20], [], id="another of the person's addresses"),
+        pytest.param(
+            {"topic": replace(NEWS, channels=frozenset({Channel.EMAIL}))},
+            [20],
+            [Reason.CHANNEL_NOT_IN_TOPIC],
+            id="not over this channel",
+        ),
+    ],
+)
+def test_what_somebody_does_not_want_is_left_out(
+    changes: dict[str, Any], hops: list[int], skipped: list[Reason]
+) -> None:
+    assert plan(**{"topic": NEWS, **changes}) == (named(*hops), skipped)
+
+
+def test_the_next_address_of_the_channel_is_used_where_only_one_is_not_wanted() -> None:
+    boxes = (BOX, replace(BOX, id=UUID(int=3), address=Address(AddressKind.EMAIL, "second@b.c")))
+    wanted = replace(WANTED, addresses=boxes, topic=NEWS, choices=(denied("email", "a@b.c"),))
+    assert [hop.address_id for hop in make_plan(wanted, ACCOUNTS, {}, NOW).hops] == [str(UUID(int=3))]
 
 
 def order_of(*accounts: AccountRow, held: Collection[str] = (), **changes: Any) -> list[str]:

@@ -16,6 +16,7 @@ from api.scopes import Scope
 from db.session import Database
 from sealing import KeyRing
 from settings import Settings
+from tests.api.consent_rows import CONSENT_ROWS
 from tests.api.finding_rows import FINDING_ROWS
 from tests.api.flow_rows import FLOW_ROWS
 from tests.api.matrix_rows import PUBLIC, Call, World
@@ -29,6 +30,7 @@ _DOCUMENT = create_app(Settings(), key_ring=KeyRing({"test": b"k" * 32})).openap
 OPERATIONS = {operation["operationId"]: (method, path, operation) for method, path, operation in operations(_DOCUMENT)}
 ROWS = {
     **BASIC_ROWS,
+    **CONSENT_ROWS,
     **FINDING_ROWS,
     **FLOW_ROWS,
     **SENDING_ROWS,

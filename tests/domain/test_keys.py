@@ -54,3 +54,7 @@ def test_clocks_and_runs_of_schedules_are_named_by_ids() -> None:
     assert keys.schedule_clock("t", "s") == "schedule/t/s"
     assert keys.schedule_run_workflow("s") == "schedule_run/s"
     assert keys.schedule_word("s", "version/2") == "schedule/s/version/2"
+
+
+def test_each_inbound_message_has_one_answer() -> None:
+    assert keys.stop_reply("meta", "wamid.1") == "stop-reply/meta/wamid.1"

@@ -11,7 +11,7 @@ from domain.content import EmailContent
 from domain.errors import CallbackRefused
 from domain.recipients import Address, AddressKind
 from domain.status import Status
-from providers.base import Callback, Event, Receipt, Unknown
+from providers.base import Callback, Complaint, Event, Receipt, Unknown
 from providers.smtp import Smtp
 from sandbox.bounces import delivery_report
 
@@ -121,7 +121,7 @@ def test_a_report_about_nothing_of_ours_is_kept() -> None:
     assert isinstance(event, Unknown)
 
 
-def test_a_complaint_is_kept_as_such() -> None:
+def test_a_complaint_is_told_and_its_contrary_is_kept() -> None:
     body = "\r\n".join(
         [
             f"To: {RETURN_PATH}",
@@ -132,8 +132,11 @@ def test_a_complaint_is_kept_as_such() -> None:
         ]
     ).encode()
     event = only(body)
-    assert isinstance(event, Unknown)
-    assert (event.kind, event.raw) == ("complaint", {"reference": REFERENCE, "feedback_type": "abuse"})
+    assert isinstance(event, Complaint)
+    assert (event.reference, event.kind) == (REFERENCE, "abuse")
+    (thanks,) = events(body.replace(b"abuse", b"not-spam"))
+    assert isinstance(thanks, Unknown)
+    assert (thanks.kind, thanks.raw) == ("complaint", {"reference": REFERENCE, "feedback_type": "not-spam"})
 
 
 def test_an_automatic_answer_is_kept_without_its_content() -> None:

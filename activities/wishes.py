@@ -1,0 +1,60 @@
+"""What people want, looked at inside the claiming transaction: consent, and how often they may be written to."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import frequency
+from db.consents import Subject
+from db.delivery import Work
+from db.frequency import Turn
+from domain.consent import may_send
+from domain.frequency import FrequencyCap, caps_of
+from domain.notifications import DeliveryOrder
+from domain.reasons import Reason
+
+
+def unwanted(order: DeliveryOrder, work: Work) -> Reason | None:
+    """Returns why the person does not want a message, as of this moment: it may have waited for months."""
+    wishes = [known.choice for known in work.choices]
+    return may_send(work.topic, order.hop.channel, wishes, critical=work.critical)
+
+
+async def too_often(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    orders: Sequence[DeliveryOrder],
+    work: Mapping[str, Work],
+    now: datetime,
+) -> set[str]:
+    """Returns the notifications that would be one too many for their person, and counts the others.
+
+    Nothing is read or locked where neither the tenant nor the topic has caps. Critical messages are not counted.
+    """
+    turns = [turn for order in orders if (turn := _turn(order, work[order.notification_id])) is not None]
+    return {str(name) for name in await frequency.take(connection, tenant_id, turns, now)}
+
+
+def _turn(order: DeliveryOrder, work: Work) -> Turn | None:
+    caps = _caps(work)
+    if not caps or work.critical or work.to is None:
+        return None
+    known = work.receiver_id is not None
+    subject = Subject("recipient", str(work.receiver_id)) if known else Subject(work.to.kind.value, work.to.value)
+    return Turn(
+        notification_id=work.notification_id,
+        subject=subject,
+        channel=order.hop.channel,
+        topic=work.topic.name if work.topic else None,
+        caps=caps,
+    )
+
+
+def _caps(work: Work) -> tuple[FrequencyCap, ...]:
+    """Returns the caps of the topic, and those of the tenant, which do not concern transactional topics."""
+    own = caps_of(work.topic_caps, work.topic.name) if work.topic is not None and work.topic_caps else ()
+    if work.topic is not None and work.topic.transactional:
+        return own
+    return (*own, *caps_of(work.tenant_settings.get("frequency_caps") or ()))
