@@ -11,7 +11,8 @@ _AREAS = (
     "providers/test_against_sandbox.py", "acceptance/",
     # Whole ways over real servers, and workflows that seldom change.
     "test_parked.py", "test_restored_", "test_pages.py", "test_worker.py", "test_housekeeping.py", "test_series.py",
-    "test_schedules.py", "test_schedule_care.py", "test_consent_in_pages.py", "web/test_double_opt_in.py", "test_schedule_guide.py", "stack/test_schedule.py",
+    "test_schedules.py", "test_schedule_care.py", "test_schedule_guide.py", "stack/test_schedule.py",
+    "test_consent_in_pages.py", "web/test_double_opt_in.py",
     "test_page_lines.py", "test_crashpoints.py", "test_testing",
     "workflows/test_outage.py", "workflows/test_operation.py", "workflows/test_housekeeping.py",
     "workflows/test_trouble.py", "workflows/test_page.py", "workflows/test_long_lives.py",
