@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parent))  # a script finds what lies beside it, wherever it is called from
+sys.path.insert(0, str(Path(__file__).parents[2]))  # a script finds what lies beside it, wherever it is called from
 
-from shop import Run, Shop, serve
-from stage import Stage, find, set_up, until
+from examples.production_run.shop import Run, Shop, serve
+from examples.production_run.stage import Stage, find, set_up, until
 
 
 class Partner:
@@ -32,7 +32,7 @@ class Partner:
 
     def reads(self, beginning: str) -> dict[str, Any]:
         """Waits for the next message, which has to begin like this."""
-        message = until(f"a message to {self.name} like {beginning!r}", self._next)
+        message: dict[str, Any] = until(f"a message to {self.name} like {beginning!r}", self._next)
         said = text_of(message)
         if not said.startswith(beginning):
             sys.exit(f"{self.name} reads {said!r}, not {beginning!r}")
@@ -59,7 +59,7 @@ class Partner:
         self._stage.sandbox.post("/_sandbox/inbound", json=body).raise_for_status()
 
     def _next(self) -> dict[str, Any] | None:
-        asked = {"kind": "accepted", "to": self.phone.lstrip("+"), "limit": 1000}
+        asked = {"kind": "accepted", "to": self.phone.lstrip("+"), "limit": "1000"}
         entries = self._stage.sandbox.get("/journal", params=asked).raise_for_status().json()["entries"]
         if len(entries) <= self._seen:
             return None

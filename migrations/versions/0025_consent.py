@@ -1,5 +1,7 @@
 """Topics, consent with its history, and addresses that nothing may reach."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -23,15 +25,15 @@ def _secure(table: str, app: str, system: str) -> None:
     op.execute(f"GRANT {system} ON {table} TO carillon_system")
 
 
-def _keys() -> list[sa.Column]:
+def _keys() -> list[sa.Column[Any]]:
     return [sa.Column("tenant_id", sa.Uuid(), nullable=False), sa.Column("id", sa.Uuid(), nullable=False)]
 
 
-def _moment(name: str) -> sa.Column:
+def _moment(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
 
 
-def _document(name: str, default: str = "'{}'::jsonb") -> sa.Column:
+def _document(name: str, default: str = "'{}'::jsonb") -> sa.Column[Any]:
     kind = postgresql.JSONB(astext_type=sa.Text())
     return sa.Column(name, kind, server_default=sa.text(default), nullable=False)
 
