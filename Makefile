@@ -11,7 +11,7 @@ help: ## list the targets
 setup: ## prepare the Python environment (every other target does this first)
 	@$(PYTHON) bootstrap.py
 
-demo: setup ## set everything up, send five real notifications, show their timelines
+demo: setup ## set everything up, send five real notifications, play two days of a series and an example
 	@$(RUN) demo
 
 up: setup ## run the whole stack until Ctrl-C

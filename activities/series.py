@@ -140,7 +140,7 @@ class _Look:
             case Throttle():
                 return await series_steps.throttled(self._connection, self._tenant_id, row, do.step, self._now)
             case Update():
-                return await updated(self._connection, self._tenant_id, row, do.step, facts)
+                return await updated(self._connection, self._tenant_id, row, do.step, facts, self._now)
             case _:
                 raise LookupError(f"{do.step!r} takes no time")
 

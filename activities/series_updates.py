@@ -1,16 +1,19 @@
 """What a series learns of its recipient, written into their profile."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.series_sends import NotPossible
-from db import series_steps
+from db import consents, series_steps, topics
+from db.consents import NewConsent, Subject
 from db.series import Series
 from domain.calendar import zone_of
 from domain.conditions import value_of
+from domain.consent import Source, State
 from domain.flow_steps import Update
 from domain.locales import parse as parse_locale
 
@@ -18,20 +21,45 @@ _LONGEST_NAME = 200
 
 
 async def updated(
-    connection: AsyncConnection, tenant_id: UUID, row: Series, step: Update, facts: Mapping[str, Any]
+    connection: AsyncConnection, tenant_id: UUID, row: Series, step: Update, facts: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
     """Changes the recipient of a series; without one there is nobody to change.
 
     Raises:
-        NotPossible: What an expression gives is no locale, no zone, or no name.
+        NotPossible: What an expression gives is no locale, no zone, or no name, or a topic is not there.
     """
     if row.receiver_id is None:
         return {"skipped": "no_recipient"}
     attributes = {name: value_of(expression, facts) for name, expression in step.attributes.items()}
     profile = {name: _checked(name, value_of(expression, facts)) for name, expression in step.profile.items()}
     await series_steps.change_receiver(connection, tenant_id, row.receiver_id, attributes, profile)
-    told = {"attributes": sorted(attributes)}
-    return {**told, "profile": sorted(profile)} if profile else told
+    await _choose(connection, tenant_id, row, row.receiver_id, step, now)
+    told: dict[str, Any] = {"attributes": sorted(attributes)}
+    more = {"profile": sorted(profile), "consents": dict(step.consents)}
+    return {**told, **{name: value for name, value in more.items() if value}}
+
+
+async def _choose(
+    connection: AsyncConnection, tenant_id: UUID, row: Series, receiver_id: UUID, step: Update, now: datetime
+) -> None:
+    """Keeps what the recipient chose about topics, with the series as where they said so."""
+    for name in step.consents:
+        if await topics.get(connection, tenant_id, name) is None:
+            raise NotPossible("topic_missing", f"there is no topic {name!r}")
+    evidence = {"series": str(row.id), "flow": row.flow, "step": step.id}
+    chosen = [
+        NewConsent(
+            subject=Subject.recipient(receiver_id),
+            channel=None,
+            topic=name,
+            state=State(state),
+            source=Source.FLOW,
+            at=now,
+            evidence=evidence,
+        )
+        for name, state in step.consents.items()
+    ]
+    await consents.keep(connection, tenant_id, chosen)
 
 
 def _checked(name: str, value: Any) -> str:

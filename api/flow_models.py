@@ -21,6 +21,7 @@ from api.flow_words import (
 )
 from api.models import Body, Flag, Whole
 from api.notification_models import Channels, FallbackRule, TemplateName
+from api.template_models import NamedTopic
 from domain import durations
 from domain.flow_steps import SHORTEST_ROUND
 from domain.recipients import Channel
@@ -176,9 +177,13 @@ class UpdateStep(_Step):
         default_factory=dict, description="Members of the profile, each an expression."
     )
 
+    consents: dict[NamedTopic, Literal["granted", "denied"]] = Field(
+        default_factory=dict, description="What they chose about topics, over every channel."
+    )
+
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.update and not self.profile:
+        if not self.update and not self.profile and not self.consents:
             raise ValueError("say what is to be changed")
         return self
 

@@ -165,7 +165,7 @@ class _Reading:
             for key, expression in getattr(step, member).items():
                 self.judge(expression, f"{pointer}/{member}/{key}")
         profile = {str(one): expression for one, expression in step.profile.items()}
-        return flow.Update(id=name, attributes=dict(step.update), profile=profile)
+        return flow.Update(id=name, attributes=dict(step.update), profile=profile, consents=dict(step.consents))
 
     def stop(self, step: wire.StopStep, name: str, _pointer: str) -> flow.Stop:
         """Returns a step that ends the series."""

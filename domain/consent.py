@@ -31,6 +31,7 @@ class Source(StrEnum):
     BOUNCE = "bounce"
     PROVIDER = "provider"
     DOUBLE_OPT_IN = "double_opt_in"
+    FLOW = "flow"
 
 
 class Default(StrEnum):

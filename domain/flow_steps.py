@@ -209,11 +209,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Changes the recipient: attributes of the tenant's own, and what their profile says (`name`, `locale`, `zone`)."""
+    """Changes the recipient, by what the series learned of them.
+
+    Attributes:
+        attributes: The tenant's own, each an expression.
+        profile: `name`, `locale`, `zone`, each an expression.
+        consents: What they chose about topics: `granted` or `denied`.
+    """
 
     id: str
     attributes: Mapping[str, str]
     profile: Mapping[str, str] = field(default_factory=dict)
+    consents: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

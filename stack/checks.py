@@ -39,7 +39,11 @@ _PACKAGES = (
 _OTHERS = ("tests", "bench", "examples", "bootstrap.py")
 _CONTRACTS = ("tests/test_architecture.py", "tests/contracts")
 # Counters need no 64 bits, Alembic's own table has a varchar, and what a migration drops it says why.
-_SKIPPED_BY_SQUAWK = "ban-drop-constraint,prefer-bigint-over-int,prefer-bigint-over-smallint,prefer-text-field"
+# An upgrade is one transaction, which gives way when it cannot have its locks soon; no rule is looked at in another.
+_SKIPPED_BY_SQUAWK = (
+    "ban-drop-constraint,constraint-missing-not-valid,prefer-bigint-over-int,prefer-bigint-over-smallint,"
+    "prefer-text-field"
+)
 _BASELINE = ".secrets.baseline"
 # Nothing but hashes; nothing but payloads sealed with the key of the tests.
 _NO_SECRETS = re.compile(r"(requirements|uv)\.lock|tests/workflows/histories/.*\.json")

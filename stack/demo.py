@@ -1,12 +1,16 @@
-"""`carillon demo`: sends five real notifications over real protocols and shows the timeline of each."""
+"""`carillon demo`: sends five real notifications, shows their timelines, and plays a series and an example."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +24,11 @@ from stack.state import read_state
 
 _PATIENCE = 60.0
 _TEMPLATE = "order.shipped"
+_CHECKOUT = Path(__file__).resolve().parent.parent / "examples"
+_EXAMPLES = (
+    ("Two days of a reminder series, on a clock that jumps", "two_days.py"),
+    ("Production runs: partners, photos and a shop, over HTTP", "production_run/play.py"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +98,8 @@ def main() -> None:
     home = open_home()
     with _running(home) as urls:
         _tell(console, home, urls["API"])
+        for example in _EXAMPLES:
+            _play(console, home, *example)
         console.print("\n[bold]Look around[/bold] (the same stack, left running: [bold]make up[/bold])")
         for name, url in urls.items():
             console.print(f"  {name:<16} {url}", highlight=False)
@@ -121,6 +132,22 @@ def _tell(console: Console, home: Home, api_url: str) -> None:
             found = _await_end(http, story, notification_id)
             timeline = _checked(http.get(f"/v1/notifications/{notification_id}/timeline"))["entries"]
             console.print(_table(number, story, found, timeline))
+
+
+def _play(console: Console, home: Home, title: str, script: str) -> None:
+    """Plays an example of the checkout as somebody at a terminal would; where there is no checkout, there is none.
+
+    Raises:
+        StackError: It did not come to its end.
+    """
+    place = _CHECKOUT / script
+    if not place.is_file():
+        return
+    console.print(f"\n[bold]{title}[/bold] (examples/{script})\n", highlight=False)
+    environment = {**os.environ, "CARILLON_HOME": str(home.path)}
+    played = subprocess.run([sys.executable, str(place)], check=False, cwd=_CHECKOUT.parent, env=environment)
+    if played.returncode:
+        raise StackError(f"examples/{script} did not come to its end; 'carillon doctor' looks for the cause.")
 
 
 def _send(http: httpx.Client, story: Story) -> str:

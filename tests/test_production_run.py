@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from activities.event_taking import Taking
 from activities.programs import Programs
 from api.flow_files import read
+from db.consent_tables import topic
 from db.events import NewEvent
 from db.series_tables import series as series_table
 from db.session import Database
@@ -32,6 +33,7 @@ async def happens(database: Database, tenant_id: UUID) -> Happens:
     """Publishes all flows of the example for a partner, and lets an event happen: its series, if one began."""
     person = {"external_id": "asha", "name": "Asha", "zone": "Asia/Kolkata", "attributes": {}}
     await factories.insert(database, tenant_id, recipient, **person)
+    await factories.insert(database, tenant_id, topic, name="production_runs", default_state="opted_out")
     named: set[str] = set()
     for file in sorted((EXAMPLE / "flows").glob("*.yaml")):
         flow, wrong = read(file.read_text("utf-8"))

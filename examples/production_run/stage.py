@@ -67,6 +67,8 @@ def until(what: str, look: Callable[[], Any]) -> Any:
 
 def set_up(stage: Stage) -> None:
     """Brings templates and flows; what is there already stays, so it may be done again and again."""
+    titles = {"en": "Production runs", "hi": "प्रोडक्शन रन"}
+    _done(stage.carillon.put("/v1/topics/production_runs", json={"titles": titles, "default": "opted_out"}))
     for template in yaml.safe_load((HERE / "templates.yaml").read_text("utf-8")):
         _approve(stage, template)
         _publish(stage, template)
@@ -115,13 +117,14 @@ def _publish(stage: Stage, template: Mapping[str, Any]) -> None:
     if known.is_success and known.json()["published_version"]:
         return
     if known.status_code == httpx.codes.NOT_FOUND:
-        _done(stage.carillon.post("/v1/templates", json={"name": name, "channels": ["whatsapp"]}))
+        body = {"name": name, "channels": ["whatsapp"], "topic": template.get("topic")}
+        _done(stage.carillon.post("/v1/templates", json=body))
     parts = [
         {"channel": "whatsapp", "locale": locale, "content": _content(template, locale)}
         for locale in (*LOCALES, "default")
     ]
-    body = {"parts": parts, "variables": list(_variables(json.dumps(parts)))}
-    version = _done(stage.carillon.post(f"/v1/templates/{name}/versions", json=body))["number"]
+    version_body = {"parts": parts, "variables": list(_variables(json.dumps(parts)))}
+    version = _done(stage.carillon.post(f"/v1/templates/{name}/versions", json=version_body))["number"]
     _done(stage.carillon.post(f"/v1/templates/{name}/versions/{version}/publish"))
 
 

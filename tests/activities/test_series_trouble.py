@@ -5,6 +5,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from db import consents
+from db.consent_tables import topic
+from db.consents import Subject
 from db.delivery_tables import notification
 from db.series_tables import flow as flow_table
 from db.session import Database
@@ -148,3 +151,30 @@ steps:
     async with database.tenant(tenant_id) as connection:
         row = (await connection.execute(select(recipient.c.locale, recipient.c.zone, recipient.c.name))).one()
     assert tuple(row) == ("hi-IN", "Europe/Berlin", "Asha")
+
+
+CHOOSING = "name: choose\nsteps:\n- {update: {}, consents: {news: granted, offers: denied}}"
+
+
+async def test_what_somebody_chose_is_kept_with_the_series_as_its_place(database: Database, tenant_id: UUID) -> None:
+    person = await factories.insert(database, tenant_id, recipient, external_id="asha")
+    for name in ("news", "offers"):
+        await factories.insert(database, tenant_id, topic, name=name, titles={"en": name}, default_state="opted_in")
+    values = {"to": "asha", "to_kind": "recipient", "receiver_id": person}
+    clock = await started(database, tenant_id, CHOOSING, **values)
+    assert (await clock.until()).ended == "completed"
+    async with database.tenant(tenant_id) as connection:
+        found = await consents.of_subjects(connection, tenant_id, [Subject.recipient(person)])
+    assert [(one.topic, one.state, one.source, one.evidence["flow"]) for one in found] == [
+        ("news", "granted", "flow", "choose"),
+        ("offers", "denied", "flow", "choose"),
+    ]
+
+
+async def test_nobody_chooses_about_a_topic_that_is_not_there(database: Database, tenant_id: UUID) -> None:
+    person = await factories.insert(database, tenant_id, recipient, external_id="asha")
+    values = {"to": "asha", "to_kind": "recipient", "receiver_id": person}
+    clock = await started(database, tenant_id, CHOOSING, **values)
+    await clock.look()
+    row = await clock.row()
+    assert (row.status, row.reason) == ("parked", "topic_missing")
