@@ -27,7 +27,10 @@ _MOST_TOLD = 5
 
 
 class NotPossible(Exception):  # noqa: N818 - it is no error: the series waits until somebody has mended it
-    """A step cannot be taken as things are: `template_missing`, `recipient_missing`, `data_refused`, `key_in_use`, `topic_missing`."""
+    """A step cannot be taken as things are.
+
+    `template_missing`, `recipient_missing`, `topic_missing`, `data_refused`, `key_in_use`.
+    """
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
