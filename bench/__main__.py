@@ -1,8 +1,8 @@
 """Everything that is measured, in one run: `make bench`, or `python -m bench [PART ...]`.
 
-Parts: rates, peers, killed, costs, http (accept, callbacks, latency), stored, idle. Without a name all of them run,
-which takes about half an hour. `BENCH_COUNT` is the length of a backlog (20000), `BENCH_ROUNDS` how often each rate is
-measured (3).
+Parts: rates, peers, killed, costs, http (accept, callbacks, latency), stored, sleeping, idle. Without a name all of
+them run, which takes about an hour. `BENCH_COUNT` is the length of a backlog, and how many series sleep (20000),
+`BENCH_ROUNDS` how often each rate is measured (3).
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import accepting, callbacks, costs, crew, idle, killing, latency, noise, rates, report, stored
+from bench import accepting, callbacks, costs, crew, idle, killing, latency, noise, rates, report, sleeping, stored
 from bench.figures import Figure, median_of
 from bench.ground import Ground, ground
 from bench.peers import measuring
@@ -109,12 +109,17 @@ async def _stored(place: Ground, numbers: Numbers) -> list[Figure]:
     ]
 
 
+async def _sleeping(place: Ground, _: Numbers) -> list[Figure]:
+    return await sleeping.measure(place, COUNT)
+
+
 PARTS: dict[str, Callable[[Ground, Numbers], Awaitable[list[Figure]]]] = {
     "costs": _costs,
     "rates": _rates,
     "peers": _peers,
     "killed": _killed,
     "stored": _stored,
+    "sleeping": _sleeping,
 }
 
 
