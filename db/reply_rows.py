@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.callbacks import NewInbound
 from db.delivery_tables import notification
 
-REMEMBERED = "7 days"
+REMEMBERED = timedelta(days=7)
 """For how long a message of ours counts as what somebody answers who quotes nothing."""
 
 
@@ -80,14 +80,14 @@ WHERE n.tenant_id = :tenant AND n.series_id = ANY(CAST(:series AS uuid[])) AND n
 ORDER BY n.series_id, n.id DESC
 """)
 
-_LATEST_TO = text(f"""
+_LATEST_TO = text("""
 SELECT asked.kind, asked.author, n.id, n.series_id, n.step
 FROM unnest(CAST(:kinds AS text[]), CAST(:authors AS text[])) AS asked(kind, author)
 CROSS JOIN LATERAL (
     SELECT m.notification_id AS id, o.series_id, o.series_step AS step
     FROM notification AS o JOIN message AS m ON m.tenant_id = :tenant AND m.notification_id = o.id
     WHERE o.tenant_id = :tenant AND m.address_kind = asked.kind AND m.address = asked.author
-      AND m.accepted_at > now() - interval '{REMEMBERED}' AND o.id IN (
+      AND m.accepted_at > now() - CAST(:remembered AS interval) AND o.id IN (
         (SELECT t.id FROM notification AS t
          WHERE t.tenant_id = :tenant AND t."to" = asked.author ORDER BY t.id DESC LIMIT 20)
         UNION ALL
@@ -96,7 +96,7 @@ CROSS JOIN LATERAL (
          WHERE a.tenant_id = :tenant AND a.kind = asked.kind AND a.value = asked.author ORDER BY t.id DESC LIMIT 20))
     ORDER BY m.accepted_at DESC LIMIT 1
 ) AS n
-""")  # noqa: S608 - a length of time of our own
+""")
 
 _FOUND = text("""
 UPDATE inbound_message AS i SET notification_id = told.notification, series_id = told.series, found_by = told.found_by
@@ -152,7 +152,12 @@ async def latest_to(
     """Returns what was sent last to addresses, by kind and value, as long as that is remembered."""
     if not authors:
         return {}
-    asked = {"tenant": tenant_id, "kinds": [kind for kind, _ in authors], "authors": [author for _, author in authors]}
+    asked = {
+        "tenant": tenant_id,
+        "kinds": [kind for kind, _ in authors],
+        "authors": [author for _, author in authors],
+        "remembered": REMEMBERED,
+    }
     rows = await connection.execute(_LATEST_TO, asked)
     return {(row.kind, row.author): Sent(id=row.id, series_id=row.series_id, step=row.step) for row in rows}
 

@@ -83,7 +83,8 @@ async def step_of(ground: Ground) -> list[tuple[OperationState, int]]:
     """Makes one step of every operation."""
     async with ground.database.tenant(ground.tenant_id) as connection:
         names = list((await connection.execute(select(operation.c.id).order_by(operation.c.id))).scalars())
-        stepped = [await operations.step(connection, ground.tenant_id, name) for name in names]
+        found = [await operations.lock(connection, ground.tenant_id, name) for name in names]
+        stepped = [await operations.step(connection, ground.tenant_id, one) for one in found if one is not None]
     return [(one.state, one.done) for one in stepped]
 
 

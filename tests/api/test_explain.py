@@ -17,7 +17,7 @@ from domain.reasons import Reason
 from domain.remedies import REMEDIES
 from sandbox.serve import Sandbox
 from sealing import KeyRing
-from tests.api import sending, ways
+from tests.api import consent_ways, sending, ways
 from tests.api.stories import EMAIL, Story, Way
 from workflows.client import connect
 
@@ -26,6 +26,10 @@ WAYS: dict[Reason, tuple[str, Way]] = {
     Reason.NO_ADDRESS: ("skipped", ways.no_address),
     Reason.ADDRESS_SUPPRESSED: ("skipped", ways.address_suppressed),
     Reason.ADDRESS_INVALID: ("skipped", ways.address_invalid),
+    Reason.OPTED_OUT: ("skipped", consent_ways.opted_out),
+    Reason.NO_CONSENT: ("skipped", consent_ways.no_consent),
+    Reason.CHANNEL_NOT_IN_TOPIC: ("skipped", consent_ways.channel_not_in_topic),
+    Reason.FREQUENCY_CAP: ("ended", consent_ways.frequency_cap),
     Reason.NO_ACCOUNT: ("skipped", ways.no_account),
     Reason.ACCOUNT_SUSPENDED: ("parked", ways.account_suspended),
     Reason.NO_TEMPLATE_PART: ("skipped", ways.no_template_part),

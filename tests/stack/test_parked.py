@@ -61,7 +61,8 @@ async def carry_out(database: Database, tenant_id: UUID) -> None:
             await asyncio.sleep(0.02)
         while True:
             async with database.tenant(tenant_id) as connection:
-                if (await operations.step(connection, tenant_id, found[0].id)).state.is_over:
+                locked = await operations.lock(connection, tenant_id, found[0].id)
+                if locked is not None and (await operations.step(connection, tenant_id, locked)).state.is_over:
                     return
 
 
