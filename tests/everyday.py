@@ -30,7 +30,7 @@ _TESTS = (
     "api/test_notifications.py::test_fifty_at_once_under_one_key_are_one_notification",
     "api/test_cancelling.py::test_a_cancellation_that_waits_too_long_is_told_to_come_back",
     "api/test_events.py::test_many_events_at_once_are_each_heard_once",
-    "api/test_events.py::test_a_thousand_events_of_one_instant_are_one_digest",
+    "api/test_event_starts.py::test_a_thousand_events_of_one_instant_are_one_digest",
     "api/test_series.py::test_a_hundred_starts_of_one_key_at_once_begin_one_series",
     "api/test_series.py::test_starts_and_stops_of_one_key_in_any_order_leave_nothing_running",
     "db/test_limits.py::test_two_hundred_at_once_get_distinct_slots_at_the_rate",

@@ -59,7 +59,7 @@ def test_every_early_reply_is_heard_while_workers_die(service: Service) -> None:
             kills += _kill_a_worker(service)
 
     def running_ones() -> int:
-        asked = {"flow": "early", "status": "running", "limit": 1}
+        asked = {"flow": "early", "status": "running", "limit": "1"}
         return len(service.api.get("/v1/series", params=asked).raise_for_status().json()["data"])
 
     until(lambda: not running_ones(), within=120 + COUNT)
