@@ -178,9 +178,8 @@ _DONE = {Send: "sent", Throttle: "throttle", Update: "updated"}
 
 def _wakes(program: Program, awaited: Sequence[Awaited] = ()) -> list[dict[str, str | None]]:
     """Returns what the series is to be woken by: what it waits for, and what ends it wherever it is."""
-    if program.flow.stop_if is not None:
-        return [{"kind": "*", "name": None}]
-    return [{"kind": one.kind, "name": one.name} for one in (*awaited, *program.flow.stop_when)]
+    named = [{"kind": one.kind, "name": one.name} for one in (*awaited, *program.flow.stop_when)]
+    return [*named, {"kind": "*", "name": None}] if program.flow.stop_if is not None else named
 
 
 def _spelt(awaited: Awaited) -> str:

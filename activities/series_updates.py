@@ -23,24 +23,25 @@ _LONGEST_NAME = 200
 async def updated(
     connection: AsyncConnection, tenant_id: UUID, row: Series, step: Update, facts: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
-    """Changes the recipient of a series; without one there is nobody to change.
+    """Changes the recipient of a series; without one, only what an address may choose.
 
     Raises:
         NotPossible: What an expression gives is no locale, no zone, or no name, or a topic is not there.
     """
-    if row.receiver_id is None:
-        return {"skipped": "no_recipient"}
+    subject = Subject(row.to_kind, row.to) if row.receiver_id is None else Subject.recipient(row.receiver_id)
+    await _choose(connection, tenant_id, row, subject, step, now)
+    if row.receiver_id is None:  # an address has no profile
+        return {"skipped": "no_recipient", **({"consents": dict(step.consents)} if step.consents else {})}
     attributes = {name: value_of(expression, facts) for name, expression in step.attributes.items()}
     profile = {name: _checked(name, value_of(expression, facts)) for name, expression in step.profile.items()}
     await series_steps.change_receiver(connection, tenant_id, row.receiver_id, attributes, profile)
-    await _choose(connection, tenant_id, row, row.receiver_id, step, now)
     told: dict[str, Any] = {"attributes": sorted(attributes)}
     more = {"profile": sorted(profile), "consents": dict(step.consents)}
     return {**told, **{name: value for name, value in more.items() if value}}
 
 
 async def _choose(
-    connection: AsyncConnection, tenant_id: UUID, row: Series, receiver_id: UUID, step: Update, now: datetime
+    connection: AsyncConnection, tenant_id: UUID, row: Series, subject: Subject, step: Update, now: datetime
 ) -> None:
     """Keeps what the recipient chose about topics, with the series as where they said so."""
     for name in step.consents:
@@ -49,7 +50,7 @@ async def _choose(
     evidence = {"series": str(row.id), "flow": row.flow, "step": step.id}
     chosen = [
         NewConsent(
-            subject=Subject.recipient(receiver_id),
+            subject=subject,
             channel=None,
             topic=name,
             state=State(state),

@@ -61,15 +61,17 @@ LEFT JOIN LATERAL (
 ) AS q ON asked.quotes IS NOT NULL
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(s.id ORDER BY s.id) FILTER (
-               WHERE s.wakes @> jsonb_build_array(jsonb_build_object('kind', asked.heard))
-                  OR s.wakes @> '[{"kind": "*"}]'), '{}') AS waiting,
+               WHERE s.wakes @> jsonb_build_array(jsonb_build_object('kind', asked.heard))), '{}') AS waiting,
            coalesce(array_agg(s.id ORDER BY s.id), '{}') AS running
     FROM series AS s
-    WHERE s.tenant_id = :tenant AND s.ended_at IS NULL
-      AND (s."to" = asked.author AND s.to_kind = asked.kind OR s.receiver_id IN (
-          SELECT a.recipient_id FROM address AS a
-          WHERE a.tenant_id = :tenant AND a.kind = asked.kind AND a.value = asked.author
-      ))
+    WHERE s.tenant_id = :tenant AND s.ended_at IS NULL AND b.id IS NULL AND q.id IS NULL AND s.id IN (
+        -- each by an index of its own: people may have had many series, and tenants have very many
+        SELECT t.id FROM series AS t
+        WHERE t.tenant_id = :tenant AND t."to" = asked.author AND t.to_kind = asked.kind AND t.ended_at IS NULL
+        UNION ALL
+        SELECT t.id FROM address AS a JOIN series AS t ON t.tenant_id = :tenant AND t.receiver_id = a.recipient_id
+        WHERE a.tenant_id = :tenant AND a.kind = asked.kind AND a.value = asked.author AND t.ended_at IS NULL
+    )
 ) AS c
 ORDER BY asked.place
 """)

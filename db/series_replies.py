@@ -57,7 +57,8 @@ async def tell(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[
 
 async def give(connection: AsyncConnection, tenant_id: UUID, message: NewInbound, series_id: UUID) -> bool:
     """Lets a series hear a message that a person gave to it, and tells whether it did: one that is over does not."""
-    heard = heard_as(message.kind, tap=None, body=message.body) or "reply"
+    tap = Seal(message.tap) if message.tap else None
+    heard = heard_as(message.kind, tap=tap, body=message.body) or "reply"
     latest = await reply_rows.latest_of_series(connection, tenant_id, [series_id])
     about = Referred(tapped=None, quoted=None, waiting=(), running=())
     said = _Said(message=message, heard=heard, about=about, meant=None)
@@ -97,6 +98,7 @@ def _meant(message: NewInbound, about: Referred) -> Meant | Unclear | None:
         answered=answered,
         waiting=tuple(map(str, about.waiting)),
         running=tuple(map(str, about.running)),
+        reacts=message.kind == "reaction",
     )
 
 

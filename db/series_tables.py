@@ -121,6 +121,7 @@ held_reply = tenant_table(
     one_of("reason", "several", "forged"),
     one_of("state", "open", "given", "dismissed"),
     Index(None, "tenant_id", "state", "id"),
+    Index("held_reply_open_idx", "reason", postgresql_where=text("state = 'open'")),
 )
 
 series_tombstone = tenant_table(

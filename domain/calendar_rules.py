@@ -28,6 +28,8 @@ def checked(text: str) -> str:
     Raises:
         ValueError: It is none, or finer than days, or it never comes.
     """
+    if any(character.isspace() for character in text):
+        raise ValueError("a rule has no spaces and is one line")
     parts = parts_of(text)
     if strange := sorted(set(parts) - _PARTS):
         raise ValueError(f"{strange[0][:40]!r} is no part of a rule here; there are {', '.join(sorted(_PARTS))}")
@@ -44,7 +46,7 @@ def checked(text: str) -> str:
         if "UNTIL" in parts:
             begin = min(begin, datetime.combine(date.fromisoformat(parts["UNTIL"]), time()) - timedelta(days=366))
         found = next(_followed(text, begin), None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"this is no calendar rule: {error}") from error
     if found is None:
         raise ValueError("this rule never comes")
@@ -58,6 +60,7 @@ def parts_of(text: str) -> dict[str, str]:
 
 def occurrences(text: str, since: datetime, at: time | None, zone: ZoneInfo) -> Iterator[datetime]:
     """Yields the instants of a rule from `since` on: at a time of day, or at the one that `since` has there."""
+    since = since.replace(microsecond=0)  # rules know whole seconds: what is now is not over yet
     local = since.astimezone(zone).replace(tzinfo=None)
     begin = datetime.combine(local.date(), at or local.time())
     instants = (at_local(moment.date(), moment.time(), zone) for moment in _followed(text, begin))
@@ -70,9 +73,11 @@ def _followed(text: str, begin: datetime) -> Iterator[datetime]:
     last = parts.get("UNTIL")
     endless = (f"{name}={value}" for name, value in parts.items() if name not in {"COUNT", "UNTIL"})
     followed = rrulestr(";".join(endless), dtstart=begin)
-    if not isinstance(followed, rrule):
-        raise ValueError("write one rule")  # noqa: TRY004 - what is wrong is the text
+    assert isinstance(followed, rrule)  # noqa: S101 - one line gives one rule
     end = begin + _REACH
     if last is not None:  # until the end of that day, on the clock of whom the rule is for
         end = min(end, datetime.combine(date.fromisoformat(last), time.max))
-    yield from followed.replace(until=end)
+    try:
+        yield from followed.replace(until=end)
+    except IndexError as error:  # of a weekday that a month does not have so often
+        raise ValueError("BYDAY counts more of a weekday than there are") from error

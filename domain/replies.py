@@ -77,17 +77,18 @@ def heard_as(kind: str, *, tap: Seal | None, body: str | None) -> str | None:
 
 
 def meaning(
-    *, tap: Seal | None, answered: Answered | None, waiting: tuple[str, ...], running: tuple[str, ...]
-) -> Meant | Unclear | None:
+    *, tap: Seal | None, answered: Answered | None, waiting: tuple[str, ...], running: tuple[str, ...],
+    reacts: bool = False,
+) -> Meant | Unclear | None:  # fmt: skip
     """Returns what a message means: what it answers, else the only series that waits, else the only one that runs.
 
-    None says that nobody waits for anything from this person.
+    None says that nobody waits for anything from this person; or that it `reacts` to what is none of ours.
     """
     if tap is Seal.FORGED:
         return Unclear(reason=HeldFor.FORGED, candidates=waiting or running)
     if answered is not None:
         return Meant(series_id=answered.series_id, by=answered.by)
-    candidates = waiting or running
+    candidates = () if reacts else waiting or running
     if len(candidates) > 1:
         return Unclear(reason=HeldFor.SEVERAL, candidates=candidates)
     return Meant(series_id=candidates[0], by=FoundBy.WAITING if waiting else FoundBy.ONLY) if candidates else None

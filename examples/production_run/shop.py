@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -89,8 +89,7 @@ class Shop:
     def accept(self, run: Run, _asked: Mapping[str, Any]) -> dict[str, Any]:
         """Takes a partner's word that they will do it."""
         if run.status == "assigned":
-            run.status = "accepted"
-            self._tell("production_run.accepted", run)
+            self._become(run, "accepted")
         return {"status": run.status}
 
     def decline(self, run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,8 +102,7 @@ class Shop:
     def start(self, run: Run, _asked: Mapping[str, Any]) -> dict[str, Any]:
         """Notes that a partner began."""
         if run.status in {"assigned", "accepted"}:
-            run.status = "started"
-            self._tell("production_run.started", run)
+            self._become(run, "started")
         return {"status": run.status}
 
     def attach(self, run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,14 +117,19 @@ class Shop:
         if said is None:
             return {"why": "We did not understand how many pieces."}
         run.pieces, run.scrap = int(said["pieces"]), int(said["scrap"] or 0)
-        run.notes, run.status = said["notes"].strip(), "completed"
-        self._tell("production_run.completed", run)
+        run.notes = said["notes"].strip()
+        self._become(run, "completed")
         return {"pieces": run.pieces, "scrap": run.scrap}
 
     def _cancel(self, run: Run, reason: str) -> None:
         if run.status not in {"cancelled", "completed"}:
-            run.status, run.reason = "cancelled", reason
-            self._tell("production_run.cancelled", run)
+            run.reason = reason
+            self._become(run, "cancelled")
+
+    def _become(self, run: Run, status: str) -> None:
+        """Tells first: where that fails the call comes again, and the event counts once for its id."""
+        self._tell(f"production_run.{status}", replace(run, status=status))
+        run.status = status
 
     def _tell(self, kind: str, run: Run) -> None:
         event = {

@@ -96,10 +96,17 @@ def _held_reply() -> None:
     op.create_index(op.f("held_reply_tenant_id_state_id_idx"), "held_reply", ["tenant_id", "state", "id"], unique=False)
 
 
+def _held_reply_open() -> None:
+    op.create_index(
+        "held_reply_open_idx", "held_reply", ["reason"], unique=False, postgresql_where=sa.text("state = 'open'")
+    )
+
+
 def upgrade() -> None:
     _notification()
     _inbound_message()
     _held_reply()
+    _held_reply_open()
     _secure("held_reply", "SELECT, INSERT, UPDATE", "SELECT")
     op.drop_constraint(op.f("series_hearing_kind_check"), "series_hearing", type_="check")
     _rule("series_hearing", "kind", _HEARD.format(", 'reaction'"))

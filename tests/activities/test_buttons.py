@@ -66,12 +66,14 @@ def test_what_has_no_buttons_stays_as_it_is() -> None:
         ("", Seal.UNSIGNED),
         ("a~b", Seal.UNSIGNED),
         ("accept~" + "!" * 38, Seal.UNSIGNED),
+        ("accept~" + "é" * 38, Seal.UNSIGNED),
         ("accept~" + "A" * 38, Seal.FORGED),
         (payload().replace("accept", "decline"), Seal.FORGED),
         ("x" + payload(), Seal.FORGED),
     ],
     ids=[
-        "without one", "nothing", "a mark of their own", "no base64", "one that was made up", "of another value",
+        "without one", "nothing", "a mark of their own", "no base64", "no ASCII", "one that was made up",
+        "of another value",
         "of a longer value",
     ],
 )  # fmt: skip

@@ -223,3 +223,16 @@ async def test_somebody_is_known_by_any_of_their_addresses(sent: Sent, database:
 async def test_nothing_is_asked_where_nobody_wrote(sent: Sent) -> None:
     await tell(sent)
     assert await heard(sent) == []
+
+
+async def test_who_only_ends_by_a_condition_waits_for_nothing(sent: Sent) -> None:
+    await begun(sent, 'name: deaf\nstop_if: "false"\nsteps:\n- {wait: P1D}')
+    waiting = await begun(sent)
+    await tell(sent, inbound(sent))
+    assert await heard(sent) == [(waiting.series_id, "reply", None)]
+
+
+async def test_a_reaction_to_what_is_none_of_ours_is_heard_by_nobody(sent: Sent) -> None:
+    await begun(sent)
+    await tell(sent, inbound(sent, kind="reaction", body="👍", quotes="wamid.of-somebody"))
+    assert await heard(sent) == []

@@ -26,16 +26,18 @@ def test_a_rule_is_taken(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no part of a rule"), ("every day", "no part of a rule"), ("FREQ=DAILY;BYHOUR=9", "'BYHOUR'"),
+        ("", "no part of a rule"), ("every day", "no spaces"), ("FREQ=DAILY;BYHOUR=9", "'BYHOUR'"),
         ("FREQ=HOURLY", "a rule has FREQ="), ("BYDAY=MO", "a rule has FREQ="),
         ("FREQ=DAILY;UNTIL=tomorrow", "UNTIL is a date"), ("FREQ=DAILY;UNTIL=20261340", "no calendar rule"),
         ("FREQ=DAILY;INTERVAL=0", "INTERVAL"), ("FREQ=DAILY;INTERVAL=99999", "INTERVAL"),
         ("FREQ=DAILY;BYDAY=XX", "no calendar rule"), ("FREQ=DAILY;COUNT=x", "COUNT is"),
-        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "never comes"),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "never comes"), ("FREQ=MONTHLY;BYDAY=9MO", "no calendar rule"),
+        ("FREQ=DAILY;UNTIL=00010101", "no calendar rule"), ("FREQ=DAILY;BYDAY=MO\nDTSTART:19000101", "no spaces"),
     ],
     ids=[
         "nothing", "words", "an hour", "every hour", "how often is not said", "until a word", "until no date",
-        "no step", "a step too large", "no weekday", "no count", "a day that is never",
+        "no step", "a step too large", "no weekday", "no count", "a day that is never", "the ninth Monday",
+        "before all time", "two lines",
     ],
 )  # fmt: skip
 def test_what_is_no_rule_is_refused_with_the_reason(text: str, message: str) -> None:
@@ -43,9 +45,15 @@ def test_what_is_no_rule_is_refused_with_the_reason(text: str, message: str) -> 
         checked(text)
 
 
-def test_two_rules_are_refused() -> None:
-    with pytest.raises(ValueError, match="one rule"):
-        checked("FREQ=DAILY;BYDAY=MO\nRRULE:FREQ=WEEKLY")
+def test_a_weekday_that_a_month_has_less_often_is_no_instant() -> None:
+    since = datetime(2026, 12, 1, tzinfo=UTC)
+    with pytest.raises(ValueError, match="more of a weekday"):
+        list(occurrences("FREQ=MONTHLY;BYDAY=1MO,10MO", since, None, BERLIN))
+
+
+def test_what_is_now_is_not_over() -> None:
+    since = datetime(2026, 6, 1, 7, 0, 0, 123, tzinfo=UTC)
+    assert _first("FREQ=DAILY", since, None, 1) == ["2026-06-01T07:00:00+00:00"]
 
 
 def _first(text: str, since: datetime, at: time | None, count: int) -> list[str]:

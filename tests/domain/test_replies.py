@@ -58,6 +58,10 @@ def test_what_a_message_means(
     assert meaning(tap=None, answered=answered, waiting=waiting, running=running) == expected
 
 
+def test_a_reaction_to_what_is_none_of_ours_means_nobody() -> None:
+    assert meaning(tap=None, answered=None, waiting=("w",), running=("w",), reacts=True) is None
+
+
 def test_a_forged_tap_is_given_to_a_person_whatever_it_quotes() -> None:
     found = meaning(tap=Seal.FORGED, answered=QUOTED, waiting=("w",), running=("w",))
     assert found == Unclear(reason=HeldFor.FORGED, candidates=("w",))
