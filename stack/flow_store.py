@@ -1,16 +1,15 @@
 """`carillon flow push …`: flows as the API keeps them, pushed from files, compared, published and paused."""
 # ruff: noqa: PLC0415 - the other commands must not wait for what reads files and asks the API
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stack.asking import asking, print_json
 from stack.problems import StackError
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def push(files: Files, *, at_once: AtOnce = False, as_json: AsJson = False) -> N
     """Checks flow files, then keeps each as the next version of its flow; nothing is pushed if one is wrong."""
     definitions = _definitions(files)
     pushed = []
-    with _api() as api:
+    with asking() as api:
         for name, definition in definitions:
             found = api.put(f"/v1/flows/{name}", {"definition": definition})
             if at_once:
@@ -49,13 +48,13 @@ def push(files: Files, *, at_once: AtOnce = False, as_json: AsJson = False) -> N
             if not as_json:
                 typer.echo(_pushed(pushed[-1]))
     if as_json:
-        _print_json(pushed)
+        print_json(pushed)
 
 
 @stored.command()
 def pull(name: Name, *, number: Number = None) -> None:
     """Prints the text of a version as it was pushed; of a draft, that of the newest one."""
-    with _api() as api:
+    with asking() as api:
         sys.stdout.write(_version(api, name, number)["source"])
 
 
@@ -63,7 +62,7 @@ def pull(name: Name, *, number: Number = None) -> None:
 def diff(file: File, *, number: Number = None) -> None:
     """Compares a file with the version that is published; exit status 1 where they differ, 0 where not."""
     ((name, definition),) = _definitions([file])
-    with _api() as api:
+    with asking() as api:
         version = _version(api, name, number)
     lines = list(_differences(version["source"], definition, f"{name}, version {version['number']}", str(file)))
     sys.stdout.write("".join(lines))
@@ -83,7 +82,7 @@ def publish(
 ) -> None:
     """Says how many series wait at which step, then makes a version the one that new series take."""
     path, body = f"/v1/flows/{name}/publish", {"version": number, "mode": mode, "steps": _steps(step or [], mode)}
-    with _api() as api:
+    with asking() as api:
         found = api.post(path, body, dry_run="true")
         if not as_json:
             _print_waiting(found["waiting"])
@@ -91,7 +90,7 @@ def publish(
             _confirm(name, found, yes=yes, as_json=as_json)
             found = api.post(path, body)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     typer.echo(f"{_published(name, found)}{' Nothing was done yet.' if dry_run else ''}")
 
@@ -99,10 +98,10 @@ def publish(
 @stored.command("list")
 def list_flows(*, status: Status = None, most: Most = 50, as_json: AsJson = False) -> None:
     """Lists flows, the newest first."""
-    with _api() as api:
+    with asking() as api:
         rows = list(api.rows("/v1/flows", most=most, status=status))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     from stack.flow_tables import print_flows
 
@@ -112,11 +111,11 @@ def list_flows(*, status: Status = None, most: Most = 50, as_json: AsJson = Fals
 @stored.command()
 def show(name: Name, *, most: Most = 50, as_json: AsJson = False) -> None:
     """Shows a flow and its versions, the newest first."""
-    with _api() as api:
+    with asking() as api:
         found = api.get(f"/v1/flows/{name}")
         found["versions"] = list(api.rows(f"/v1/flows/{name}/versions", most=most))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     from stack.flow_tables import print_flow
 
@@ -139,10 +138,10 @@ def activate(name: Name, *, as_json: AsJson = False) -> None:
 def which(event_file: EventFile, *, as_json: AsJson = False) -> None:
     """Says which flows an event would start a series of, which would hear it, and why not; nothing is changed."""
     event = _source(event_file)
-    with _api() as api:
+    with asking() as api:
         found = api.post_event("/v1/events/test", event)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     from stack.flow_tables import print_meetings
 
@@ -226,21 +225,9 @@ def _published(name: str, found: Mapping[str, Any]) -> str:
 
 
 def _switch(name: str, status: str, *, as_json: bool) -> None:
-    with _api() as api:
+    with asking() as api:
         found = api.patch(f"/v1/flows/{name}", {"status": status})
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     typer.echo(f"{name} is {found['status']}.")
-
-
-@contextmanager
-def _api() -> Iterator["ApiClient"]:
-    from stack.api_client import connect
-
-    with connect() as api:
-        yield api
-
-
-def _print_json(found: Any) -> None:
-    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

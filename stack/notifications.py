@@ -1,14 +1,10 @@
 """`carillon explain` and `carillon notifications …`: one notification, asked of the API."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from stack.api_client import ApiClient
+from stack.asking import asking, print_json
 
 notifications = typer.Typer(help="One notification: settle a doubt.", no_args_is_help=True)
 
@@ -18,10 +14,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 def explain(id: Id, *, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
     """Says where a notification stands, what it waits for, and why whatever was not sent was not."""
-    with _api() as api:
+    with asking() as api:
         found = api.get(f"/v1/notifications/{id}/explain")
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     from stack.explanation import print_explanation  # noqa: PLC0415 - JSON needs no tables
 
@@ -39,25 +35,13 @@ def settle(
 ) -> None:
     """Says whether a provider took an attempt of which nobody could say."""
     outcome = "sent" if sent else "not_sent"
-    with _api() as api:
+    with asking() as api:
         body = {"outcome": outcome, "reason": reason, "attempt": attempt}
         found = api.post(f"/v1/notifications/{id}/settle", body)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     one = found["attempt"]
     already = " That had been said before." if found["repeated"] else ""
     typer.echo(f"Attempt {one['number']} over {one['channel']} by {one['provider']}: {one['state']}.{already}")
     typer.echo(f"The notification is {found['status']}{' (' + found['reason'] + ')' if found['reason'] else ''}.")
-
-
-@contextmanager
-def _api() -> Iterator["ApiClient"]:
-    from stack.api_client import connect  # noqa: PLC0415 - the help must not wait for it
-
-    with connect() as api:
-        yield api
-
-
-def _print_json(found: Any) -> None:
-    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -1,14 +1,13 @@
 """`carillon parked …`: what is parked, counted first, then resumed or dropped."""
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stack.asking import asking, print_json
 from stack.problems import StackError
 
 if TYPE_CHECKING:
@@ -35,10 +34,10 @@ _OVER = frozenset({"done", "stopped"})
 @parked.command("list")
 def list_groups(*, as_json: AsJson = False) -> None:
     """Counts what is parked by cause, account and template."""
-    with _api() as api:
+    with asking() as api:
         counts = api.get("/v1/parked")
     if as_json:
-        _print_json(counts)
+        print_json(counts)
         return
     from stack.parked_tables import print_groups  # noqa: PLC0415 - the others need no tables
 
@@ -60,10 +59,10 @@ def show(
 ) -> None:
     """Lists parked notifications, the newest first."""
     given = _given(cause, account, template, resource, trigger, since, before)
-    with _api() as api:
+    with asking() as api:
         rows = list(api.rows("/v1/parked/notifications", most=most, **_meant(api, given)))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     from stack.parked_tables import print_notifications  # noqa: PLC0415 - the others need no tables
 
@@ -113,12 +112,12 @@ def drop(
 @parked.command()
 def stop(operation: Annotated[str, typer.Argument(help="The operation's id.")]) -> None:
     """Stops an operation: it takes up nothing more."""
-    with _api() as api:
+    with asking() as api:
         typer.echo(_said(api.post(f"/v1/operations/{operation}/stop")))
 
 
 def _operate(kind: str, given: Mapping[str, str], order: Mapping[str, Any], *, yes: bool, wait: bool) -> None:
-    with _api() as api:
+    with asking() as api:
         change = {"filter": _meant(api, given), **order}
         preview = api.post(f"/v1/parked/{kind}", change, dry_run="true")
         if not preview["count"]:
@@ -195,15 +194,3 @@ def _meant(api: "ApiClient", given: Mapping[str, str]) -> dict[str, str]:
         names = ", ".join(sorted({one["name"] or one["id"] for one in accounts})) or "none"
         raise StackError(f"Nothing is parked because of the account {wanted!r}; accounts with parked ones: {names}.")
     return {**given, "account": found.pop()}
-
-
-@contextmanager
-def _api() -> Iterator["ApiClient"]:
-    from stack.api_client import connect  # noqa: PLC0415 - the help must not wait for it
-
-    with connect() as client:
-        yield client
-
-
-def _print_json(found: Any) -> None:
-    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

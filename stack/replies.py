@@ -1,17 +1,11 @@
 """`carillon replies …`: replies that may mean several series, given to one of them or to none."""
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from stack.api_client import ApiClient
+from stack.asking import asking, print_json
 
 replies = typer.Typer(help="Replies that may mean several series: see them, give each to one.", no_args_is_help=True)
 
@@ -29,10 +23,10 @@ def list_replies(
 ) -> None:
     """Lists replies that wait for somebody, the newest first, each with the series that it may mean."""
     wanted = None if state == "all" else state
-    with _api() as api:
+    with asking() as api:
         rows = list(api.rows("/v1/held-replies", most=most, state=wanted, author=author))
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        print_json(rows)
         return
     _print(rows)
 
@@ -45,7 +39,7 @@ def give(
     reason: Annotated[str | None, typer.Option(help="Why; it is kept.")] = None,
 ) -> None:
     """Lets a series hear a reply as if it had said itself whom it means."""
-    with _api() as api:
+    with asking() as api:
         found = api.post(f"/v1/held-replies/{id}/give", {"series_id": series, "reason": reason})
     typer.echo(f"{found['id']}: given to {found['series_id']}.")
 
@@ -57,17 +51,9 @@ def dismiss(
     reason: Annotated[str, typer.Option(help="Why it concerns none; it is kept.", show_default=False)],
 ) -> None:
     """Says that a reply concerns no series."""
-    with _api() as api:
+    with asking() as api:
         found = api.post(f"/v1/held-replies/{id}/dismiss", {"reason": reason})
     typer.echo(f"{found['id']}: dismissed.")
-
-
-@contextmanager
-def _api() -> "Iterator[ApiClient]":
-    from stack.api_client import connect  # noqa: PLC0415 - a command must not wait for the libraries of the others
-
-    with connect() as api:
-        yield api
 
 
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:

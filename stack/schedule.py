@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from uuid import UUID
 
 import typer
 
+from stack.asking import asking, print_json
 from stack.problems import StackError
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 @schedule.command("list")
 def list_schedules(*, status: Status = None, flow: Flow = None, most: Most = 50, as_json: AsJson = False) -> None:
     """Lists schedules, the newest first, with when each runs next."""
-    with _api() as api:
+    with asking() as api:
         rows = list(api.rows("/v1/schedules", most=most, status=status, flow=flow))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     from stack.schedule_tables import print_schedules  # noqa: PLC0415 - JSON needs no tables
 
@@ -46,11 +46,11 @@ def list_schedules(*, status: Status = None, flow: Flow = None, most: Most = 50,
 @schedule.command()
 def show(name: Name, *, as_json: AsJson = False) -> None:
     """Shows what a schedule says, its next instants, and its last runs."""
-    with _api() as api:
+    with asking() as api:
         found = api.get(_path(api, name))
         runs = list(api.rows(f"/v1/schedules/{found['id']}/runs", most=10))
     if as_json:
-        _print_json({"schedule": found, "runs": runs})
+        print_json({"schedule": found, "runs": runs})
         return
     from stack.schedule_tables import print_schedule  # noqa: PLC0415 - JSON needs no tables
 
@@ -60,10 +60,10 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
 @schedule.command()
 def runs(name: Name, *, status: RunStatus = None, most: Most = 50, as_json: AsJson = False) -> None:
     """Lists the runs of a schedule, the latest first, also those that were missed and why."""
-    with _api() as api:
+    with asking() as api:
         rows = list(api.rows(f"{_path(api, name)}/runs", most=most, status=status))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     from stack.schedule_tables import print_runs  # noqa: PLC0415 - JSON needs no tables
 
@@ -74,7 +74,7 @@ def runs(name: Name, *, status: RunStatus = None, most: Most = 50, as_json: AsJs
 def create(file: File, *, replace: Replace = False, as_json: AsJson = False) -> None:
     """Makes the schedule that a file describes; it is active at once."""
     body = _body(file)
-    with _api() as api:
+    with asking() as api:
         known = list(api.rows("/v1/schedules", most=1, name=body.get("name"))) if replace else []
         path = f"/v1/schedules/{known[0]['id']}" if known else "/v1/schedules"
         found = api.put(path, body) if known else api.post(path, body)
@@ -86,10 +86,10 @@ def preview(file: File, *, as_json: AsJson = False) -> None:
     """Shows when the schedule of a file would run, and what its query would select now; nothing is made."""
     body = _body(file)
     asked: dict[str, Any] = {name: body[name] for name in ("spec", "action") if name in body}
-    with _api() as api:
+    with asking() as api:
         found = api.post("/v1/schedules/preview", asked)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     from stack.schedule_tables import print_preview  # noqa: PLC0415 - JSON needs no tables
 
@@ -111,10 +111,10 @@ def resume(name: Name, *, as_json: AsJson = False) -> None:
 @schedule.command()
 def trigger(name: Name, *, key: TriggerKey = None, as_json: AsJson = False) -> None:
     """Runs a schedule now, also a paused one."""
-    with _api() as api:
+    with asking() as api:
         found = api.post_once(f"{_path(api, name)}/trigger", key)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     typer.echo(f"Run {found['id']} of {found['scheduled_at']}: {found['status']}.")
 
@@ -124,20 +124,20 @@ def delete(name: Name, *, yes: Yes = False) -> None:
     """Removes a schedule with what it told of its runs; series that it started go on."""
     if not yes:
         typer.confirm(f"Delete the schedule {name} and its runs?", abort=True)
-    with _api() as api:
+    with asking() as api:
         api.delete(_path(api, name))
     typer.echo(f"Deleted {name}.")
 
 
 def _order(name: str, order: str, *, as_json: bool) -> None:
-    with _api() as api:
+    with asking() as api:
         found = api.post(f"{_path(api, name)}/{order}")
     _print_standing(found, as_json=as_json)
 
 
 def _print_standing(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     following = f", next {found['next'][0]['local']}" if found["next"] else ""
     typer.echo(f"{found['name']} ({found['id']}): {found['status']}{following}")
@@ -175,15 +175,3 @@ def _spelt(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{value!r} has no JSON form")
-
-
-@contextmanager
-def _api() -> Iterator["ApiClient"]:
-    from stack.api_client import connect  # noqa: PLC0415 - the help must not wait for it
-
-    with connect() as api:
-        yield api
-
-
-def _print_json(found: Any) -> None:
-    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -1,17 +1,14 @@
 """`carillon series …`: series asked of the API, started, stopped and steered."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from stack.asking import asking, print_json
 from stack.problems import StackError
-
-if TYPE_CHECKING:
-    from stack.api_client import ApiClient
 
 series = typer.Typer(help="Series: find them, see what they did, start and steer them.", no_args_is_help=True)
 
@@ -52,10 +49,10 @@ def list_series(
     kind, _, name = (resource or "").partition("/")
     about = {"resource_type": kind or None, "resource_id": name or None}
     wanted = {"flow": flow, "version": version, "status": status, "step": step, "key": key, "to": to, "cause": cause}
-    with _api() as api:
+    with asking() as api:
         rows = list(api.rows("/v1/series", most=most, next_before=next_before, **wanted, **about))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     from stack.series_tables import print_list  # noqa: PLC0415 - JSON needs no tables
 
@@ -65,12 +62,12 @@ def list_series(
 @series.command()
 def show(id: Id, *, most: Lines = 100, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
     """Shows where a series stands, what it did, the oldest first, and what is still to come if nothing is heard."""
-    with _api() as api:
+    with asking() as api:
         found = api.get(f"/v1/series/{id}")
         lines = list(api.rows(f"/v1/series/{id}/timeline", most=most))[::-1]
         upcoming = api.get(f"/v1/series/{id}/upcoming")["entries"]
     if as_json:
-        _print_json({"series": found, "timeline": lines, "upcoming": upcoming})
+        print_json({"series": found, "timeline": lines, "upcoming": upcoming})
         return
     from stack.series_tables import print_series  # noqa: PLC0415 - JSON needs no tables
 
@@ -89,10 +86,10 @@ def start(
 ) -> None:
     """Starts a series, unless one with its key runs already or was stopped before."""
     body = {"flow": flow, "to": _receiver(to), "key": key, "data": _data(data), "anchors": _anchors(anchor or [])}
-    with _api() as api:
+    with asking() as api:
         found = api.post("/v1/series", body)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     typer.echo(_STARTED[found["result"]].format(**found))
     if found["replaced"]:
@@ -112,10 +109,10 @@ def stop(
     if [one is not None for one in (id, flow, key)] not in ([True, False, False], [False, True, True]):
         raise StackError("Name the series that is to be stopped by its id, or by --flow and --key.")
     path = "/v1/series/stop" if id is None else f"/v1/series/{id}/stop"
-    with _api() as api:
+    with asking() as api:
         found = api.post(path, {"flow": flow, "key": key, "reason": reason})
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     typer.echo(_STOPPED[found["result"]].format(**found))
     for sentence, names in (("Cancelled", found["cancelled"]), ("Under way", found["under_way"])):
@@ -160,7 +157,7 @@ def move(
     as_json: AsJson = False,
 ) -> None:
     """Moves dates of a series, and with them every wait that is still to come."""
-    with _api() as api:
+    with asking() as api:
         found = api.patch(f"/v1/series/{id}", {"anchors": _anchors(anchor)})
     _print_standing(found, as_json=as_json)
 
@@ -180,7 +177,7 @@ _STOPPED = {
 
 
 def _steer(series_id: str, order: str, body: Mapping[str, Any] | None = None, *, as_json: bool) -> None:
-    with _api() as api:
+    with asking() as api:
         found = api.post(f"/v1/series/{series_id}/{order}", body)
     _print_standing(found, as_json=as_json)
 
@@ -188,7 +185,7 @@ def _steer(series_id: str, order: str, body: Mapping[str, Any] | None = None, *,
 def _print_standing(found: Mapping[str, Any], *, as_json: bool) -> None:
     """Prints where a series stands; when it goes on from there is only known after its next look."""
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     at = f" at {found['step']}" if found["step"] else ""
     dates = "".join(f", {name} {instant}" for name, instant in found["anchors"].items())
@@ -228,15 +225,3 @@ def _is_instant(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
-
-
-@contextmanager
-def _api() -> Iterator["ApiClient"]:
-    from stack.api_client import connect  # noqa: PLC0415 - the help must not wait for it
-
-    with connect() as api:
-        yield api
-
-
-def _print_json(found: Any) -> None:
-    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
