@@ -28,11 +28,22 @@ class Receiver:
     attributes: Mapping[str, Any] = field(repr=False)
 
 
+# What was sent, and what others were let through for and have not sent yet.
 _SENT = text("""
 SELECT count(*) FROM series AS s JOIN series_entry AS e ON e.tenant_id = s.tenant_id AND e.series_id = s.id
-WHERE s.tenant_id = :tenant AND s.flow_id = :flow AND s."to" = :to AND s.to_kind = :kind
-  AND e.kind = 'sent' AND e.at > :since
+WHERE s.tenant_id = :tenant AND s.flow_id = :flow AND s."to" = :to AND s.to_kind = :kind AND e.at > :since
+  AND (
+    e.kind = 'sent'
+    OR e.kind = 'throttle' AND NOT e.detail ? 'stop' AND s.id <> :series AND s.ended_at IS NULL
+    AND NOT EXISTS (
+        SELECT FROM series_entry AS later
+        WHERE later.tenant_id = s.tenant_id AND later.series_id = s.id AND later.number > e.number
+          AND later.kind = 'sent'
+    )
+  )
 """)
+# Series that come here at once wait for each other, each until what the one before sends is counted.
+_ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:place AS text), 0))")
 
 
 async def receiver(connection: AsyncConnection, tenant_id: UUID, receiver_id: UUID | None) -> Receiver | None:
@@ -77,7 +88,15 @@ async def throttled(
     """Returns how many messages of the flow its recipient got lately, and why the series stops where it is enough."""
     back = Span(months=-step.per.months, days=-step.per.days, exact=-step.per.exact)
     since = shift(now, back, zone_of(row.zone or "UTC"))
-    asked = {"tenant": tenant_id, "flow": row.flow_id, "to": row.to, "kind": row.to_kind, "since": since}
+    asked = {
+        "tenant": tenant_id,
+        "flow": row.flow_id,
+        "to": row.to,
+        "kind": row.to_kind,
+        "since": since,
+        "series": row.id,
+    }
+    await connection.execute(_ONE_BY_ONE, {"place": f"throttle/{tenant_id}/{row.flow_id}/{row.to_kind}/{row.to}"})
     count: int = (await connection.execute(_SENT, asked)).scalar_one()
     return {"sent": count, **({"stop": "throttled"} if count >= step.most else {})}
 

@@ -1,5 +1,6 @@
 """Looks at series on a real database, on a clock that jumps: what they do, once, and what they write down."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -215,6 +216,13 @@ async def test_too_much_ends_the_next_series_of_the_flow(database: Database, ten
     third = await started(database, tenant_id, text)
     third.now = after("P2D")
     assert (await third.until()).ended == "completed"
+
+
+async def test_series_that_come_to_it_at_once_do_not_pass_it_together(database: Database, tenant_id: UUID) -> None:
+    text = "name: offer\nsteps:\n- {throttle: 2, per: P1D}\n- send: hello"
+    clocks = [await started(database, tenant_id, text) for _ in range(8)]
+    await asyncio.gather(*(clock.look() for clock in clocks))
+    assert sorted(str(clock.pause.ended) for clock in clocks) == ["completed"] * 2 + ["throttled"] * 6
 
 
 async def test_quiet_hours_hold_a_message_in_its_notification(database: Database, tenant_id: UUID) -> None:
