@@ -91,10 +91,11 @@ async def compose(
     sandboxed: bool = False,
     max_cached_workflows: int = 1000,
     public_url: str = "http://127.0.0.1:8080",
+    calls: WebCalls | None = None,
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     bulkheads = bulkheads or Bulkheads(local_activities)
-    downloads, calls = Downloads(allowed_hosts), WebCalls(allowed_hosts)
+    downloads, calls = Downloads(allowed_hosts), calls or WebCalls(allowed_hosts)
     transport = Transport(connections=local_activities)
     providers = AccountProviders(key_ring)
     composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring), Links(key_ring, public_url))

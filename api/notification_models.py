@@ -23,6 +23,7 @@ from pydantic import (
 from api.models import Body, Flag, JsonObject, Moment, Slug
 from api.recipient_models import Locale
 from channels.addresses import parse_address
+from domain.durations import parse
 from domain.notifications import OnUnknown
 from domain.recipients import Address, AddressKind, Channel
 from domain.templates import name_fault
@@ -31,7 +32,17 @@ MOST_ATTACHMENTS = 10
 MOST_METADATA = 50
 LONGEST_WITHIN = timedelta(days=90).total_seconds()
 _ISO_DURATION: TypeAdapter[timedelta] = TypeAdapter(timedelta)
+_HOW = "write a duration as seconds, or like '10m', '2h' or 'PT10M'"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
+
+
+def _short(text: str) -> float:
+    """Returns the seconds of a length of time as flows write it, of days and exact ones: `90m`, `1d`."""
+    try:
+        span = parse(text)
+    except ValueError as error:
+        raise ValueError(_HOW) from error
+    return span.days * 86_400 + span.exact.total_seconds()
 
 
 def _seconds(value: Any) -> float:
@@ -39,8 +50,10 @@ def _seconds(value: Any) -> float:
         seconds = _ISO_DURATION.validate_python(value).total_seconds()
     elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         seconds = float(value)
+    elif isinstance(value, str):
+        seconds = _short(value)
     else:
-        raise ValueError("write a duration as seconds or like 'PT10M'")
+        raise ValueError(_HOW)
     if not 0 < seconds <= LONGEST_WITHIN:
         raise ValueError(f"a duration is above 0 and at most {LONGEST_WITHIN:.0f} seconds (90 days)")
     return seconds
@@ -85,9 +98,14 @@ Duration = Annotated[
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_WITHIN},
                 {"type": "string", "format": "duration"},
+                {
+                    "type": "string",
+                    "pattern": r"^(\d{1,4}w)?(\d{1,5}d)?(\d{1,6}h)?(\d{1,7}m)?(\d{1,9}s)?$",
+                    "minLength": 2,
+                },
             ],
-            "description": "Seconds, or an ISO 8601 duration.",
-            "examples": ["PT10M"],
+            "description": "Seconds, an ISO 8601 duration, or `10m`, `2h`, `1d`.",
+            "examples": ["PT10M", "2h"],
         }
     ),
 ]

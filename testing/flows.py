@@ -104,6 +104,14 @@ class Flows:
         effects = answer["results"][0]["effects"]
         return [self._remember(one["series_id"]) for one in effects if one["result"] == "started"]
 
+    def service(self, url: str, body: Any = None, *, status: int = 200) -> None:
+        """Lets a service answer this from now on to each `call` of its address; nothing leaves the machine."""
+        self._ground.services.answers(url, status, body)
+
+    def asked(self, url: str) -> list[dict[str, Any]]:
+        """Returns the documents with which flows called a service, the first one first."""
+        return self._ground.services.asked(url)
+
     def script(self, *lines: str, **data: Any) -> None:
         """Lets things happen later: `reply@3d`, `tap:accept@1d`, `delivered@1h`, `event:invoice.paid@5d`.
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from sealing import KeyRing
 from settings import Settings
 from testing.clock import PlayClock
 from testing.servers import Servers
+from testing.services import PlayServices
 
 _OPERATOR = "operator-of-plays"
 _NUMBER = {
@@ -41,6 +42,7 @@ class Ground:
     tenant_id: UUID
     number_id: str
     http: httpx.AsyncClient
+    services: PlayServices = field(default_factory=PlayServices)
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
         """Returns what the API answers.

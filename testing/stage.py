@@ -185,7 +185,9 @@ async def _at_work(ground: Ground, client: Client) -> AsyncIterator[asyncpg.Conn
     """Runs the worker as the product composes it, and its dispatcher; yields a connection to look on."""
     queue = f"play-{uuid.uuid4()}"
     hosts = frozenset({"127.0.0.1", "localhost"})
-    composed = compose(client, ground.database, ground.key_ring, task_queue=queue, allowed_hosts=hosts)
+    composed = compose(
+        client, ground.database, ground.key_ring, task_queue=queue, allowed_hosts=hosts, calls=ground.services
+    )
     async with composed as worker, worker:
         dispatching = asyncio.create_task(Dispatcher(ground.database, client, task_queue=queue).run())
         eye = await ground.database.listener()

@@ -268,3 +268,13 @@ async def test_a_waker_that_lost_its_connection_opens_another(
         while not heard.is_set():
             await sending.send(client)
             await app.state.services.background.finish()
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("PT2H", 7200), ("2h", 7200), ("1d12h", 129_600), (90, 90)])
+async def test_lengths_of_time_are_written_in_several_ways(
+    client: httpx.AsyncClient, written: str | int, seconds: int
+) -> None:
+    await sending.publish(client)
+    sent = await sending.send(client, fallback={"email": {"within": written}})
+    shown = (await client.get(f"/v1/notifications/{sent}")).json()
+    assert shown["fallback"]["email"]["within"] == seconds
