@@ -34,12 +34,21 @@ def _notification(fields: Mapping[str, Any]) -> NotificationInput:
 
 
 def attempts_at_once(payload: Mapping[str, Any]) -> int:
-    """Returns how many attempts a workflow makes as soon as it starts; a scheduled one waits long before."""
+    """Returns how many attempts a workflow makes as soon as it starts; a scheduled one waits long before.
+
+    The first look of a series is as much work for this process as an attempt.
+    """
     asked = payload["input"]
-    if payload["workflow"] == "page":
-        return len(asked["notification_ids"])
-    send_at = _time(asked.get("send_at"))
-    return int(payload["workflow"] == "notification" and (send_at is None or send_at <= datetime.now(UTC)))
+    match payload["workflow"]:
+        case "page":
+            return len(asked["notification_ids"])
+        case "notification":
+            send_at = _time(asked.get("send_at"))
+            return int(send_at is None or send_at <= datetime.now(UTC))
+        case "series":
+            return 1
+        case _:
+            return 0
 
 
 def _time(text: str | None) -> datetime | None:
