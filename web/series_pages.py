@@ -85,18 +85,19 @@ async def series_page(
     one = await get_series(series_id, session.principal, services)
     lines = await get_series_timeline(series_id, session.principal, services, paging)
     upcoming = await get_series_upcoming(series_id, session.principal, services)
+    zone = upcoming.zone or "UTC"
     flow_status, sent = await _around(services, session, one)
     return render(
         request,
         "series.html",
         one=one,
         flow_status=flow_status,
-        lines=[(line, said(line)) for line in lines.data],
+        lines=[(line, said(line, zone)) for line in lines.data],
         older=f"{series_url(series_id)}?cursor={lines.next_cursor}" if lines.next_cursor else None,
         first=paging.before is None,
         address=series_url(series_id),
-        zone=upcoming.zone or "UTC",
-        upcoming=[(entry, expected(entry)) for entry in upcoming.entries[:_MOST_UPCOMING]],
+        zone=zone,
+        upcoming=[(entry, expected(entry, zone)) for entry in upcoming.entries[:_MOST_UPCOMING]],
         more=len(upcoming.entries) > _MOST_UPCOMING,
         sent=sent,
         most_sent=_MOST_SENT,

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from api.flows import PreviewEntry
-from api.sentences import readable
 from api.series_models import SeriesLine
+from web.rendering import in_zone
 
 _Facts = Mapping[str, Any]
 
@@ -32,24 +32,31 @@ def way_out(cause: str | None) -> str:
     return WAYS_OUT.get(cause or "", "Mend what it says, then resume.")
 
 
-def said(line: SeriesLine) -> str:
-    """Returns what a series did or decided, as a sentence."""
+def said(line: SeriesLine, zone: str) -> str:
+    """Returns what a series did or decided, as a sentence with the times of a zone."""
     saying = _SAYINGS.get(line.kind)
-    return saying(line.detail) if saying else f"{line.kind.replace('_', ' ').capitalize()}."
+    return saying(_timed(line.detail, zone)) if saying else f"{line.kind.replace('_', ' ').capitalize()}."
 
 
-def expected(entry: PreviewEntry) -> str:
-    """Returns what a series will do if nothing more is heard, as a sentence."""
-    detail = entry.detail if isinstance(entry.detail, dict) else {}
+def expected(entry: PreviewEntry, zone: str) -> str:
+    """Returns what a series will do if nothing more is heard, as a sentence with the times of a zone."""
+    detail = _timed(entry.detail if isinstance(entry.detail, dict) else {}, zone)
     saying = _COMING.get(entry.kind) or _SAYINGS.get(entry.kind)
     return saying(detail) if saying else f"{entry.kind.replace('_', ' ').capitalize()}."
 
 
-def _until(facts: _Facts) -> str:
+def _timed(facts: _Facts, zone: str) -> _Facts:
+    """Returns facts with their instants as the clocks of a zone show them."""
     until = facts.get("until")
     if isinstance(until, str):
         until = datetime.fromisoformat(until)
-    return f" until {readable(until)}" if isinstance(until, datetime) else ""
+    told = {name: in_zone(datetime.fromisoformat(text), zone) for name, text in (facts.get("anchors") or {}).items()}
+    moments = {"until": in_zone(until, zone)} if isinstance(until, datetime) else {}
+    return {**facts, **moments, **({"anchors": told} if told else {})}
+
+
+def _until(facts: _Facts) -> str:
+    return f" until {facts['until']}" if facts.get("until") else ""
 
 
 def _waiting(facts: _Facts) -> str:

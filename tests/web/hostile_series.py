@@ -77,7 +77,7 @@ async def _series(database: Database, tenant_id: UUID, version_id: UUID, text: s
         wakes=[{"kind": "event", "name": text}], entries=len(_KINDS), state={"outcomes": {text: {text: text}}},
     )  # fmt: skip
     names = ("by", "reason", "detail", "step", "when", "heard", "name", "template", "status", "flow", "from", text)
-    detail = {**dict.fromkeys(names, text), "case": 0, "anchors": {text: text}, "data": [text], "awaited": [text]}
+    detail = {**dict.fromkeys(names, text), "case": 0, "anchors": {text: "2027-01-01T00:00:00+00:00"}, "data": [text], "awaited": [text]}
     for number, kind in enumerate(_KINDS, 1):
         await factories.insert(
             database, tenant_id, series_entry, series_id=series_id, number=number, kind=kind, step=text,
