@@ -23,7 +23,7 @@ from web.recipient_choices import choices_of
 from web.rendering import render
 from web.routing import page_router
 from web.series_filters import SERIES, series_wanted
-from web.series_words import expected, said, way_out
+from web.series_words import expected, judged, said, way_out
 from web.session import Session, signed_in
 from web.temporal_links import run_url
 
@@ -92,7 +92,7 @@ async def series_page(
         "series.html",
         one=one,
         flow_status=flow_status,
-        lines=[(line, said(line, zone)) for line in lines.data],
+        lines=[(line, said(line, zone), judged(line)) for line in lines.data],
         older=f"{series_url(series_id)}?cursor={lines.next_cursor}" if lines.next_cursor else None,
         first=paging.before is None,
         address=series_url(series_id),

@@ -45,6 +45,12 @@ def expected(entry: PreviewEntry, zone: str) -> str:
     return saying(detail) if saying else f"{entry.kind.replace('_', ' ').capitalize()}."
 
 
+def judged(line: SeriesLine) -> list[tuple[str, bool]]:
+    """Returns every condition of a line with the values that it saw, and whether it held."""
+    told = line.detail.get("judged") or ([line.detail] if "holds" in line.detail else [])
+    return [(_condition(one), bool(one.get("holds"))) for one in told]
+
+
 def _timed(facts: _Facts, zone: str) -> _Facts:
     """Returns facts with their instants as the clocks of a zone show them."""
     until = facts.get("until")
@@ -72,7 +78,18 @@ def _heard(facts: _Facts) -> str:
 def _branch(facts: _Facts) -> str:
     if facts.get("case") is None:
         return "No case held; it took the other way."
-    return f"Case {facts['case'] + 1} held: {facts.get('when')}"
+    judged = facts.get("judged") or [facts]
+    return f"Case {facts['case'] + 1} held: {_condition({**facts, **judged[-1]})}"
+
+
+def _condition(facts: _Facts) -> str:
+    """Returns a condition with the values that it saw."""
+    saw = ", ".join(f"{path} was {_value(value)}" for path, value in (facts.get("saw") or {}).items())
+    return f"{facts.get('when')} ({saw})" if saw else str(facts.get("when"))
+
+
+def _value(value: Any) -> str:
+    return "not there" if value is None else str(value)
 
 
 def _quiet(facts: _Facts) -> str:
@@ -122,6 +139,7 @@ _SAYINGS: Mapping[str, Callable[[_Facts], str]] = {
     "timeout": lambda facts: f"Heard nothing{_until(facts)}.",
     "branch": _branch,
     "round": lambda facts: f"Began round {facts.get('round')}.",
+    "until": lambda facts: f"Enough rounds: {_condition(facts)}",
     "missed": lambda facts: f"Left out {facts.get('rounds')} rounds whose time had passed.",
     "quiet": _quiet,
     "skipped": _skipped,

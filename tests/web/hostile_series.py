@@ -18,8 +18,9 @@ from tests.api.scheduling import DAILY
 
 NAME = "hostile"
 _KINDS = (
-    "started", "sent", "waiting", "heard", "timeout", "branch", "round", "missed", "quiet", "skipped", "throttle",
-    "updated", "called", "parked", "paused", "resumed", "changed", "taken_again", "migrated", "ended", "another",
+    "started", "sent", "waiting", "heard", "timeout", "branch", "round", "until", "missed", "quiet", "skipped",
+    "throttle", "updated", "called", "parked", "paused", "resumed", "changed", "taken_again", "migrated", "ended",
+    "another",
 )  # fmt: skip
 _SEEN = "%3Cscript%3Ealert(1)%3C/script%3E"
 
@@ -77,7 +78,14 @@ async def _series(database: Database, tenant_id: UUID, version_id: UUID, text: s
         wakes=[{"kind": "event", "name": text}], entries=len(_KINDS), state={"outcomes": {text: {text: text}}},
     )  # fmt: skip
     names = ("by", "reason", "detail", "step", "when", "heard", "name", "template", "status", "flow", "from", text)
-    detail = {**dict.fromkeys(names, text), "case": 0, "anchors": {text: "2027-01-01T00:00:00+00:00"}, "data": [text], "awaited": [text]}
+    detail = {
+        **dict.fromkeys(names, text),
+        "case": 0,
+        "judged": [{"when": text, "holds": True, "saw": {text: text}}],
+        "anchors": {text: "2027-01-01T00:00:00+00:00"},
+        "data": [text],
+        "awaited": [text],
+    }
     for number, kind in enumerate(_KINDS, 1):
         await factories.insert(
             database, tenant_id, series_entry, series_id=series_id, number=number, kind=kind, step=text,

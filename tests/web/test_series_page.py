@@ -18,6 +18,7 @@ name: reminder
 steps:
 - {send: hello, id: first}
 - branch:
+  - {when: data.name == "Ravi", steps: []}
   - {when: data.name == "Asha", steps: [{send: hello, id: for_asha}]}
   id: who
 - {wait_for: reply, id: answer, timeout: P1D}
@@ -59,7 +60,8 @@ async def test_the_timeline_tells_conditions_and_leads_to_what_was_sent(
     place = await place_of(api)
     await look(database, tenant_id, place)
     page = unescape((await browser.see(place)).text)
-    assert 'Case 1 held: data.name == "Asha"' in page
+    assert 'Case 2 held: data.name == "Asha" (data.name was Asha)' in page
+    assert '<code>data.name == "Ravi" (data.name was Asha)</code> did not hold' in page
     assert "Waits for reply until" in page
     sent = (await api.get("/v1/notifications")).json()["data"]
     assert len(sent) == 2
