@@ -1,6 +1,6 @@
 """What is parked: how many for which cause, which ones, and letting them go on or dropping them, counted first."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -28,6 +28,7 @@ from web.session import Session, signed_in
 router = page_router("/parked")
 
 Sender = Annotated[Session, signed_in(Scope.NOTIFICATIONS_SEND)]
+Action = Literal["resume", "drop"]
 _SEE_OTHER = 303
 _CONFLICT = 409
 _RECENT = 5
@@ -60,7 +61,7 @@ async def parked_page(request: Request, session: Reader, services: ServicesOf, p
 
 
 @router.get("/{kind}")
-async def ask(request: Request, kind: OperationKind, session: Sender, services: ServicesOf) -> Response:
+async def ask(request: Request, kind: Action, session: Sender, services: ServicesOf) -> Response:
     """Tells how many are meant, and asks whether they are really to go on or to be dropped."""
     session.principal.demand(Scope.NOTIFICATIONS_READ)
     return await _question(request, services, session, kind, parked_wanted(request.query_params))
@@ -69,7 +70,7 @@ async def ask(request: Request, kind: OperationKind, session: Sender, services: 
 @router.post("/{kind}")
 async def act(
     request: Request,
-    kind: OperationKind,
+    kind: Action,
     session: Sender,
     services: ServicesOf,
     expected: Annotated[int, Form(ge=0, le=2**31 - 1)],
@@ -81,7 +82,7 @@ async def act(
     wanted = parked_wanted(await request.form())
     body = Change(filter=wanted.wish(), rate=rate, reason=reason.strip() or None, expected=expected)
     try:
-        made = await operate(services, session.principal, kind, body)
+        made = await operate(services, session.principal, OperationKind(kind), body)
     except Problem as problem:
         if problem.kind is not Kind.COUNT_CHANGED:
             raise
@@ -93,7 +94,7 @@ async def _question(
     request: Request,
     services: Services,
     session: Session,
-    kind: OperationKind,
+    kind: Action,
     wanted: ParkedWanted,
     *,
     changed: int | None = None,
