@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from html import unescape
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -35,13 +36,13 @@ async def series_id(api: httpx.AsyncClient, database: Database, tenant_id: UUID)
     return made
 
 
-async def standing(api: httpx.AsyncClient, series_id: str) -> dict[str, object]:
-    found: dict[str, object] = (await api.get(f"/v1/series/{series_id}")).json()
+async def standing(api: httpx.AsyncClient, series_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await api.get(f"/v1/series/{series_id}")).json()
     return found
 
 
-async def last(api: httpx.AsyncClient, series_id: str) -> dict[str, object]:
-    line: dict[str, object] = (await api.get(f"/v1/series/{series_id}/timeline")).json()["data"][0]
+async def last(api: httpx.AsyncClient, series_id: str) -> dict[str, Any]:
+    line: dict[str, Any] = (await api.get(f"/v1/series/{series_id}/timeline")).json()["data"][0]
     return line
 
 
@@ -69,14 +70,14 @@ async def test_it_is_paused_and_resumed(browser: Browser, api: httpx.AsyncClient
     assert "Paused: it does nothing" in (await browser.client.get(answer.headers["location"])).text
     line = await last(api, series_id)
     assert line["kind"] == "paused"
-    assert line["detail"]["reason"] == "she called"  # type: ignore[index]
+    assert line["detail"]["reason"] == "she called"
     assert (await standing(api, series_id))["status"] == "paused"
     page = (await browser.see(place)).text
     assert f'href="{place}/resume"' in page
     assert f'href="{place}/pause"' not in page
     await browser.submit(f"{place}/resume", reason="she agreed")
     assert (await standing(api, series_id))["status"] == "running"
-    assert (await last(api, series_id))["detail"]["reason"] == "she agreed"  # type: ignore[index]
+    assert (await last(api, series_id))["detail"]["reason"] == "she agreed"
 
 
 async def test_a_step_is_left_out_and_taken_again(browser: Browser, api: httpx.AsyncClient, series_id: str) -> None:
