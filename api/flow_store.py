@@ -15,7 +15,7 @@ from api.flow_files import read
 from api.flow_publishing import Publishing, Waiting, publish, waiting_at
 from api.flow_words import FlowName, StepId
 from api.flows import Definition, Reader, under_definition
-from api.models import Body, Shown, Whole
+from api.models import Body, Shown, Text, Whole
 from api.openapi import problem_responses
 from api.paging import Page, PagingOf
 from api.problem_types import Kind
@@ -91,6 +91,7 @@ class FlowChange(Body):
     """The incident switch: a paused flow starts nothing and sends nothing; what is due meanwhile waits."""
 
     status: Literal["active", "paused"]
+    reason: Text | None = Field(default=None, description="Kept in the audit trail.")
 
 
 class PublishBody(Body):
@@ -157,7 +158,7 @@ async def change_flow(name: Name, body: FlowChange, principal: Writer, services:
             raise Problem(Kind.WRONG_STATE, "The flow is a draft; publish a version first.", state="draft")
         if stored.status != body.status:
             await flows.change(connection, tenant_id, stored.id, status=body.status)
-            await record(connection, principal, f"flow.{_DONE[body.status]}", stored.id, name=name)
+            await record(connection, principal, f"flow.{_DONE[body.status]}", stored.id, name=name, reason=body.reason)
             if body.status == "active":
                 cause = f"flow/{datetime.now().timestamp()}"  # noqa: DTZ005 - only to be different each time
                 await series_hearing.wake_all(connection, tenant_id, stored.id, cause=cause, lane=LANES[Lane.BULK])

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Response
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.event_taking import NotMeant, text_of
@@ -65,6 +66,7 @@ _ANY_FLOW = UUID(int=0)
 class Upcoming(Shown):
     """What a series will do if nothing more is heard, by its flow, its dates and its data as they are now."""
 
+    zone: str | None = Field(description="Whose clock counts; null when it is over.")
     entries: list[PreviewEntry]
 
 
@@ -175,11 +177,11 @@ async def get_series_upcoming(series_id: SeriesId, principal: Reader, services: 
     async with services.database.tenant(tenant_id) as connection:
         row = await found(connection, tenant_id, series_id)
         if row.ended_at is not None:
-            return Upcoming(entries=[])
+            return Upcoming(zone=None, entries=[])
         program = await _PROGRAMS.get(connection, tenant_id, row.flow_version_id)
         state = await state_of_series(connection, tenant_id, row)
     entries = await asyncio.to_thread(simulate, program, state, bounded_judge(), begin=datetime.now(UTC))
-    return Upcoming(entries=[shown_entry(entry) for entry in entries])
+    return Upcoming(zone=state.zone, entries=[shown_entry(entry) for entry in entries])
 
 
 async def found(connection: AsyncConnection, tenant_id: UUID, series_id: UUID, *, lock: bool = False) -> Series:

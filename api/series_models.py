@@ -51,7 +51,13 @@ class SeriesStarted(Shown):
     replaced: UUID | None = Field(default=None, description="The series that was stopped for this one.")
 
 
-class SeriesChange(Body):
+class SeriesWhy(Body):
+    """Why it is done."""
+
+    reason: Text | None = Field(default=None, description="Kept on the timeline and in the audit trail.")
+
+
+class SeriesChange(SeriesWhy):
     """What to change: dates move every wait that is still to come, data is merged into what is there."""
 
     anchors: dict[Anchor, Moment] = Field(default_factory=dict, max_length=50)
@@ -71,7 +77,7 @@ class KeyStop(SeriesStop):
     key: SeriesKey
 
 
-class StepAgain(Body):
+class StepAgain(SeriesWhy):
     """A step to take again; what follows it comes again, too."""
 
     step: StepId

@@ -83,9 +83,15 @@ async def operate_series(
     Ask with `dry_run=true`, then again with its `count` as `expected`. `GET /v1/operations/{id}` tells how far it is,
     `POST …/stop` ends it. Whoever is stopped takes back what it handed over and was not sent yet.
     """
-    wanted = SeriesFilter(**body.filter.model_dump())
     if dry_run:
-        return JSONResponse((await _preview(services, principal, wanted)).model_dump(mode="json"))
+        return JSONResponse((await preview(services, principal, body.filter)).model_dump(mode="json"))
+    made = await operate(services, principal, body)
+    return JSONResponse(made.model_dump(mode="json"), 202, headers={"Location": f"/v1/operations/{made.id}"})
+
+
+async def operate(services: Services, principal: Principal, body: SeriesOperation) -> Operation:
+    """Leaves an operation over the series that are meant, if they are as many as somebody saw."""
+    wanted = SeriesFilter(**body.filter.model_dump())
     _check(body)
     async with services.database.tenant(principal.tenant_id) as connection:
         kind = OperationKind(body.kind)
@@ -96,10 +102,12 @@ async def operate_series(
         facts = {"kind": body.kind, "filter": series_lists.as_document(wanted), "rate": made.rate, "total": made.total}
         await record(connection, principal, "operation.created", new_id, **facts, reason=made.reason)
     services.wake()
-    return JSONResponse(made.model_dump(mode="json"), 202, headers={"Location": f"/v1/operations/{made.id}"})
+    return made
 
 
-async def _preview(services: Services, principal: Principal, wanted: SeriesFilter) -> SeriesPreview:
+async def preview(services: Services, principal: Principal, wish: SeriesWish) -> SeriesPreview:
+    """Counts the series that an operation would take up now, and shows the newest of them."""
+    wanted = SeriesFilter(**wish.model_dump())
     async with services.database.tenant(principal.tenant_id) as connection:
         count, _ = await series_operations.count(connection, principal.tenant_id, wanted)
         rows = await series_operations.first(connection, principal.tenant_id, wanted, limit=_SAMPLE)

@@ -27,6 +27,7 @@ from api.series_models import (
     SeriesDetail,
     SeriesId,
     SeriesStop,
+    SeriesWhy,
     StepAgain,
     Stopped,
     shown_in_full,
@@ -92,7 +93,7 @@ async def change_series(
             message = f"the series has no date of this name; it has {known}"
             raise invalid(*(Fault(pointer=f"/anchors/{name}", message=message) for name in strange))
         moved = {name: moment.isoformat() for name, moment in body.anchors.items()}
-        detail = {"anchors": moved, "data": sorted(body.data)}
+        detail = {"anchors": moved, "data": sorted(body.data), **_why(body)}
         merged = {"anchors": {**hold.row.anchors, **moved}, "data": {**hold.row.data, **body.data}}
         await hold.change("changed", detail, **merged)
     return await _answer(services, principal, series_id)
@@ -130,25 +131,32 @@ async def stop_series_by_key(body: KeyStop, principal: Writer, services: Service
 
 
 @router.post("/{series_id}/pause", summary="Pause a series", responses=_REFUSED)
-async def pause_series(series_id: SeriesId, principal: Writer, services: ServicesOf) -> SeriesDetail:
+async def pause_series(
+    series_id: SeriesId, principal: Writer, services: ServicesOf, body: SeriesWhy | None = None
+) -> SeriesDetail:
     """Lets a series do nothing until it is resumed; what it hears meanwhile counts afterwards."""
     async with _held(services, principal, series_id) as hold:
         if hold.row.status != SeriesStatus.PAUSED:
-            await hold.change("paused", {}, status="paused", reason=None, detail=None)
+            await hold.change("paused", _why(body), status="paused", reason=None, detail=None)
     return await _answer(services, principal, series_id)
 
 
 @router.post("/{series_id}/resume", summary="Resume a series", responses=_REFUSED)
-async def resume_series(series_id: SeriesId, principal: Writer, services: ServicesOf) -> SeriesDetail:
+async def resume_series(
+    series_id: SeriesId, principal: Writer, services: ServicesOf, body: SeriesWhy | None = None
+) -> SeriesDetail:
     """Lets a paused or parked series go on from where it stands; what was due meanwhile comes at once."""
     async with _held(services, principal, series_id) as hold:
         if hold.row.status != SeriesStatus.RUNNING:
-            await hold.change("resumed", {"from": hold.row.status}, status="running", reason=None, detail=None)
+            told = {"from": hold.row.status, **_why(body)}
+            await hold.change("resumed", told, status="running", reason=None, detail=None)
     return await _answer(services, principal, series_id)
 
 
 @router.post("/{series_id}/skip", summary="Skip what a series stands at", responses=_REFUSED)
-async def skip_step(series_id: SeriesId, principal: Writer, services: ServicesOf) -> SeriesDetail:
+async def skip_step(
+    series_id: SeriesId, principal: Writer, services: ServicesOf, body: SeriesWhy | None = None
+) -> SeriesDetail:
     """Leaves out the step that a series waits at or is parked at; a wait for something counts as timed out."""
     async with _held(services, principal, series_id) as hold:
         state = await state_of_series(hold.connection, principal.tenant_id, hold.row)
@@ -156,7 +164,7 @@ async def skip_step(series_id: SeriesId, principal: Writer, services: ServicesOf
             following = skipped(await hold.program(), state, hold.now)
         except NoSuchStepError as error:
             raise Problem(Kind.WRONG_STATE, f"{str(error).capitalize()}.", state=hold.row.status) from error
-        await hold.stands("skipped", {"step": hold.row.step}, following)
+        await hold.stands("skipped", {"step": hold.row.step, **_why(body)}, following)
     return await _answer(services, principal, series_id)
 
 
@@ -169,7 +177,7 @@ async def run_step_again(series_id: SeriesId, body: StepAgain, principal: Writer
             following = again(await hold.program(), state, body.step, hold.now)
         except NoSuchStepError as error:
             raise invalid(Fault(pointer="/step", message=str(error))) from error
-        await hold.stands("taken_again", {"step": body.step}, following)
+        await hold.stands("taken_again", {"step": body.step, **_why(body)}, following)
     return await _answer(services, principal, series_id)
 
 
@@ -188,6 +196,10 @@ async def _answer(services: Services, principal: Principal, series_id: Any) -> S
     services.wake()
     async with services.database.tenant(principal.tenant_id) as connection:
         return shown_in_full(await found(connection, principal.tenant_id, series_id))
+
+
+def _why(body: SeriesWhy | None) -> dict[str, str]:
+    return {"reason": body.reason} if body is not None and body.reason is not None else {}
 
 
 async def _stop(

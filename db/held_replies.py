@@ -139,6 +139,14 @@ async def settle(
     await connection.execute(asked.values(settled_at=func.now(), **values))
 
 
+async def count_open(connection: AsyncConnection, tenant_id: UUID, *, most: int) -> int:
+    """Returns how many messages wait for a person, `most` of them counted."""
+    asked = select(held_reply.c.id).where(held_reply.c.tenant_id == tenant_id, held_reply.c.state == "open")
+    counted = select(func.count()).select_from(asked.limit(most).subquery())
+    count: int = (await connection.execute(counted)).scalar_one()
+    return count
+
+
 _OPEN = text("""
 SELECT reason, count(*) AS count FROM (SELECT reason FROM held_reply WHERE state = 'open' LIMIT :most) AS h
 GROUP BY reason

@@ -120,10 +120,18 @@ async def get(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) 
 
 
 async def page(
-    connection: AsyncConnection, tenant_id: UUID, *, states: Sequence[str] = (), limit: int, before: UUID | None
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    *,
+    states: Sequence[str] = (),
+    subject: OperationSubject | None = None,
+    limit: int,
+    before: UUID | None,
 ) -> list[Operation]:
     """Returns operations, the newest first."""
     query = _SELECTED.where(operation.c.tenant_id == tenant_id)
+    if subject is not None:
+        query = query.where(operation.c.subject == subject.value)
     if states:
         query = query.where(operation.c.state.in_(states))
     if before is not None:

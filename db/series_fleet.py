@@ -19,6 +19,15 @@ _PARKED = text("""
 SELECT reason, count(*) AS count FROM (SELECT reason FROM series WHERE status = 'parked' LIMIT :most) AS listed
 GROUP BY reason
 """)
+# One walk along the index of (tenant, flow, status, id) for each, never longer than what is shown.
+_COUNTS = text("""
+SELECT f.id, s.status, (
+    SELECT count(*) FROM (
+        SELECT FROM series AS c WHERE c.tenant_id = :tenant AND c.flow_id = f.id AND c.status = s.status LIMIT :most
+    ) AS counted
+) AS total
+FROM unnest(CAST(:flows AS uuid[])) AS f(id), unnest(ARRAY['running', 'paused', 'parked']) AS s(status)
+""")
 # The rows are locked in the order of their ids, as by all who lock several series.
 _MIGRATE = text("""
 WITH meant AS MATERIALIZED (
@@ -74,6 +83,17 @@ async def parked_by_cause(connection: AsyncConnection, *, most: int) -> Mapping[
 async def waiting(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID) -> Sequence[Any]:
     """Returns how many series that are not over stand at which step, as rows of version, step and count."""
     return (await connection.execute(_WAITING, {"tenant": tenant_id, "flow": flow_id})).all()
+
+
+async def count_by_status(
+    connection: AsyncConnection, tenant_id: UUID, flow_ids: Sequence[UUID], *, most: int
+) -> Mapping[UUID, Mapping[str, int]]:
+    """Returns how many series of each flow run, are paused and are parked, none of them counted beyond `most`."""
+    asked = {"tenant": tenant_id, "flows": list(flow_ids), "most": most}
+    found: dict[UUID, dict[str, int]] = {flow_id: {} for flow_id in flow_ids}
+    for row in await connection.execute(_COUNTS, asked):
+        found[row.id][row.status] = row.total
+    return found
 
 
 async def migrate(

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
+from domain.flow_judge import Holds
 from domain.flow_program import Program
 from domain.flow_state import Heard, SeriesState
 from domain.flow_steps import Call, FlowStep, Send
-from domain.flows import Do, Done, Holds, Note, Stuck, Wait, decide, taken
+from domain.flows import Do, Done, Note, Stuck, Wait, decide, taken
 
 MOST_ENTRIES = 1000
 

@@ -4,13 +4,14 @@ A workflow loops: it decides, does what is asked, adds what came of it with `tak
 decision looked at is told with it, so that a timeline can show every condition and what it saw.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
 from domain.calendar import quiet_until, shift, zone_of
 from domain.conditions import ConditionError
+from domain.flow_judge import Holds, Judge
 from domain.flow_moments import MissingAnchorError, due_at, latest, moment_of
 from domain.flow_program import Await, Fork, Goto, Instruction, Pause, Program, Round, Take
 from domain.flow_state import Heard, Rounds, SeriesState
@@ -22,14 +23,12 @@ from domain.flow_steps import (
     InQuiet,
     Past,
     Quiet,
+    Repeat,
     Send,
     Since,
     Stop,
     Throttle,
 )
-
-Holds = Callable[[str, Mapping[str, Any]], bool]
-"""Tells whether a condition holds for the facts given."""
 
 MOST_SILENT = 1000
 """Instructions between two things that take time, if the flow has not more; who needs more goes in circles."""
@@ -93,7 +92,7 @@ def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) ->
     Conditions see `facts`, `outcomes` and `heard`.
     """
     notes: list[Note] = []
-    judge = _Judge(holds, state)
+    judge = Judge(holds, state)
     most = max(MOST_SILENT, 4 * len(program.instructions))
     for _ in range(most):
         found = _next(program, state, now, judge, notes)
@@ -104,25 +103,6 @@ def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) ->
     return Decision(next=circles, state=state, notes=tuple(notes))
 
 
-class _Judge:
-    """Judges conditions within one decision, during which nothing new is heard."""
-
-    def __init__(self, holds: Holds, state: SeriesState) -> None:
-        self._holds = holds
-        self._heard = [{"kind": one.kind, "name": one.name, "data": dict(one.data)} for one in state.heard]
-        self._ends: tuple[Mapping[str, Any], bool] | None = None
-
-    def holds(self, condition: str, state: SeriesState) -> bool:
-        """Tells whether a condition holds."""
-        return self._holds(condition, {**state.facts, "outcomes": dict(state.outcomes), "heard": self._heard})
-
-    def ends(self, condition: str, state: SeriesState) -> bool:
-        """Tells whether the condition that ends the series holds; asked again only where an outcome came since."""
-        if self._ends is None or self._ends[0] is not state.outcomes:
-            self._ends = state.outcomes, self.holds(condition, state)
-        return self._ends[1]
-
-
 def _about_to(found: Do | Wait | Done | Stuck, state: SeriesState) -> SeriesState:
     """Returns the state with the mark of a message that is about to be sent: what is heard from now on answers it."""
     if isinstance(found, Do) and isinstance(found.step, Send):
@@ -131,7 +111,7 @@ def _about_to(found: Do | Wait | Done | Stuck, state: SeriesState) -> SeriesStat
 
 
 def _next(
-    program: Program, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
+    program: Program, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done | Stuck:
     step_id = program.step_at(state.place)
     try:
@@ -157,7 +137,7 @@ def taken(program: Program, state: SeriesState, outcome: Mapping[str, Any], now:
     return replace(following, stopped=str(outcome["stop"])) if ends else following
 
 
-def _ended(program: Program, state: SeriesState, judge: _Judge) -> Done | None:
+def _ended(program: Program, state: SeriesState, judge: Judge) -> Done | None:
     if state.stopped is not None:
         return Done(reason=state.stopped)
     for awaited in program.flow.stop_when:
@@ -169,7 +149,7 @@ def _ended(program: Program, state: SeriesState, judge: _Judge) -> Done | None:
 
 
 def _one(
-    instruction: Instruction, flow: Flow, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
+    instruction: Instruction, flow: Flow, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done:
     """Returns the state after an instruction that takes no time, or what there is to do, to wait for, or its end."""
     match instruction:
@@ -262,24 +242,35 @@ def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[No
     return state.after(step.id, {"heard": "timeout"}).at(instruction.timeout_to, now)
 
 
-def _fork(instruction: Fork, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]) -> SeriesState:
+def _fork(instruction: Fork, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]) -> SeriesState:
+    judged: list[dict[str, Any]] = []
     for number, (when, place) in enumerate(instruction.cases):
-        if judge.holds(when, state):
-            notes.append(Note(step_id=instruction.step.id, kind="branch", detail={"case": number, "when": when}))
+        judged.append(judge.told(when, state))
+        if judged[-1]["holds"]:
+            told = {"case": number, "when": when, "judged": judged}
+            notes.append(Note(step_id=instruction.step.id, kind="branch", detail=told))
             return state.at(place, now)
-    notes.append(Note(step_id=instruction.step.id, kind="branch", detail={"case": None}))
+    notes.append(Note(step_id=instruction.step.id, kind="branch", detail={"case": None, "judged": judged}))
     return state.at(instruction.otherwise, now)
 
 
+def _is_enough(step: Repeat, state: SeriesState, judge: Judge, notes: list[Note]) -> bool:
+    """Tells whether the condition holds until which a repetition goes on."""
+    told = judge.told(step.until, state) if step.until is not None else {"holds": False}
+    if told["holds"]:
+        notes.append(Note(step_id=step.id, kind="until", detail=told))
+    return bool(told["holds"])
+
+
 def _round(
-    instruction: Round, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
+    instruction: Round, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]
 ) -> SeriesState | Wait:
     step = instruction.step
     # The days of a rule count from when it was reached, however often it is asked for until the first of them.
     begin = now if step.rule is None else state.entered_at
     rounds = state.rounds.get(step.id) or Rounds(first_at=begin, count=0, number=0)
     due = due_at(step, rounds.first_at, rounds.number, state.zone)
-    if due is None or rounds.count >= step.most or (step.until is not None and judge.holds(step.until, state)):
+    if due is None or rounds.count >= step.most or _is_enough(step, state, judge, notes):
         left = {name: other for name, other in state.rounds.items() if name != step.id}
         return replace(state, rounds=left).at(instruction.end, now)
     if now < due:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import Request
 
@@ -18,7 +19,7 @@ TROUBLE = "trouble"
 """Stands in the form for every status that somebody should look at."""
 TROUBLED = tuple(status for status in Status if status.is_failure or status in {Status.EXPIRED, Status.UNKNOWN})
 _LONGEST = 320
-_NAMES = ("status", "channel", "template", "trigger", "resource", "recipient")
+_NAMES = ("status", "channel", "template", "trigger", "resource", "recipient", "series")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Wanted:
     trigger: str = ""
     resource: str = ""
     recipient: str = ""
+    series: str = ""
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -46,7 +48,7 @@ class Wanted:
         """Returns what the database is asked for.
 
         Raises:
-            Problem: A status or channel is none of ours.
+            Problem: A status, a channel or the id of a series is none.
         """
         kind, _, name = self.resource.partition("/")
         return Filter(
@@ -57,7 +59,14 @@ class Wanted:
             resource_type=kind or None,
             resource_id=name or None,
             to=[self.recipient, *spellings(self.recipient)] if self.recipient else None,
+            series_id=self._series(),
         )
+
+    def _series(self) -> UUID | None:
+        try:
+            return UUID(self.series) if self.series else None
+        except ValueError as error:
+            raise Problem(Kind.BAD_REQUEST, f"{self.series!r} is no id of a series.") from error
 
     def _statuses(self) -> Sequence[str]:
         if self.status == TROUBLE:

@@ -1,7 +1,6 @@
 """The page of one notification: where it stands and why, facts, messages, attempts, and everything that happened."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import Query, Request, Response
 
@@ -19,9 +18,11 @@ from domain import keys
 from domain.reasons import Reason
 from domain.remedies import REMEDIES
 from web.notification_list import Reader
+from web.recipient_choices import choices_of
 from web.rendering import render
 from web.routing import page_router
 from web.session import Session
+from web.temporal_links import run_url
 
 router = page_router("/notifications")
 
@@ -63,6 +64,7 @@ async def notification_page(
         why=explained(row, ledger, entries, services.now()),
         entries=[(entry, summary(entry), remedy(entry.reason)) for entry in entries[:MOST_ENTRIES]],
         complete=len(entries) <= MOST_ENTRIES,
+        choices=await choices_of(services, session, row.to_kind, row.to),
         workflow_url=workflow_url(services, row),
         outcome=OUTCOMES.get(outcome),
         may_send=may_send(session),
@@ -76,10 +78,8 @@ def remedy(reason: str | None) -> str | None:
 
 def workflow_url(services: Services, row: Notification) -> str:
     """Returns where Temporal's pages show the run of a notification, or of the page that carried it."""
-    chosen = services.settings
     name = keys.page_workflow(str(row.page_id)) if row.page_id else keys.notification_workflow(str(row.id))
-    workflow = quote(name, safe="")
-    return f"{chosen.temporal_ui_url.rstrip('/')}/namespaces/{quote(chosen.temporal_namespace)}/workflows/{workflow}"
+    return run_url(services, name)
 
 
 def may_send(session: Session) -> bool:

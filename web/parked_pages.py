@@ -1,6 +1,6 @@
 """What is parked: how many for which cause, which ones, and letting them go on or dropping them, counted first."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -16,7 +16,7 @@ from api.problems import Problem
 from api.scopes import Scope
 from api.services import Services, ServicesOf
 from db import operations, parked
-from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind
+from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, OperationSubject
 from domain.reasons import Reason
 from web.notification_list import Reader
 from web.operation_pages import operation_url
@@ -28,6 +28,7 @@ from web.session import Session, signed_in
 router = page_router("/parked")
 
 Sender = Annotated[Session, signed_in(Scope.NOTIFICATIONS_SEND)]
+Action = Literal["resume", "drop"]
 _SEE_OTHER = 303
 _CONFLICT = 409
 _RECENT = 5
@@ -40,7 +41,9 @@ async def parked_page(request: Request, session: Reader, services: ServicesOf, p
     meant = wanted.wish().filter()
     counts = await count_parked(session.principal, services)
     async with services.database.tenant(tenant_id) as connection:
-        recent = await operations.page(connection, tenant_id, limit=_RECENT, before=None)
+        recent = await operations.page(
+            connection, tenant_id, subject=OperationSubject.NOTIFICATION, limit=_RECENT, before=None
+        )
         rows = await parked.page(connection, tenant_id, wanted=meant, limit=paging.fetch, before=paging.before)
     found = paging.page(NotificationPage, rows, shown_notification)
     return render(
@@ -58,7 +61,7 @@ async def parked_page(request: Request, session: Reader, services: ServicesOf, p
 
 
 @router.get("/{kind}")
-async def ask(request: Request, kind: OperationKind, session: Sender, services: ServicesOf) -> Response:
+async def ask(request: Request, kind: Action, session: Sender, services: ServicesOf) -> Response:
     """Tells how many are meant, and asks whether they are really to go on or to be dropped."""
     session.principal.demand(Scope.NOTIFICATIONS_READ)
     return await _question(request, services, session, kind, parked_wanted(request.query_params))
@@ -67,7 +70,7 @@ async def ask(request: Request, kind: OperationKind, session: Sender, services: 
 @router.post("/{kind}")
 async def act(
     request: Request,
-    kind: OperationKind,
+    kind: Action,
     session: Sender,
     services: ServicesOf,
     expected: Annotated[int, Form(ge=0, le=2**31 - 1)],
@@ -79,7 +82,7 @@ async def act(
     wanted = parked_wanted(await request.form())
     body = Change(filter=wanted.wish(), rate=rate, reason=reason.strip() or None, expected=expected)
     try:
-        made = await operate(services, session.principal, kind, body)
+        made = await operate(services, session.principal, OperationKind(kind), body)
     except Problem as problem:
         if problem.kind is not Kind.COUNT_CHANGED:
             raise
@@ -91,7 +94,7 @@ async def _question(
     request: Request,
     services: Services,
     session: Session,
-    kind: OperationKind,
+    kind: Action,
     wanted: ParkedWanted,
     *,
     changed: int | None = None,

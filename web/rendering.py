@@ -1,6 +1,7 @@
 """Pages out of templates: everything that is filled in is escaped, and what a template forgets to get is an error."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,39 @@ from fastapi.responses import HTMLResponse
 
 from api.sentences import readable
 from db.json import pretty
+from domain.calendar import zone_of
 from domain.reasons import SENTENCES, Reason
 from web.assets import asset_url
+from web.menu import menu
 from web.session import session_of
 
 
-def render(request: Request, template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
-    """Returns the page that a template makes of facts, with the menu of who is signed in."""
+def render(
+    request: Request, template: str, *, status: int = 200, place: str | None = None, **facts: Any
+) -> HTMLResponse:
+    """Returns the page that a template makes of facts, with the menu of who is signed in.
+
+    Args:
+        request: The request that is answered.
+        template: The file of the template.
+        status: The status of the answer.
+        place: The address whose entry in the menu the page belongs to, where it is not its own.
+        facts: What the template fills in.
+    """
     session = session_of(request)
-    html = _PAGES.get_template(template).render(session=session, path=request.url.path, **facts)
+    entries = menu(session, place or request.url.path) if session else []
+    html = _PAGES.get_template(template).render(session=session, menu=entries, **facts)
     return HTMLResponse(html, status_code=status)
 
 
 def words(code: str) -> str:
     """Returns a code as words: `not_sent` is read as `not sent`."""
     return code.replace("_", " ").replace(".", " ")
+
+
+def in_zone(moment: datetime, zone: str) -> str:
+    """Returns a moment as the clocks of a zone show it, such as `21 Nov 2026, 15:48:03 Asia/Kolkata`."""
+    return f"{moment.astimezone(zone_of(zone)):%-d %b %Y, %H:%M:%S} {zone}"
 
 
 def sentence(reason: str | None) -> str | None:
@@ -45,4 +64,4 @@ def _environment(filters: Mapping[str, Any]) -> jinja2.Environment:
     return environment
 
 
-_PAGES = _environment({"words": words, "utc": readable, "pretty": pretty, "sentence": sentence})
+_PAGES = _environment({"words": words, "utc": readable, "pretty": pretty, "sentence": sentence, "in_zone": in_zone})

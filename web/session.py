@@ -19,12 +19,14 @@ from api.problem_types import Kind
 from api.problems import Problem
 from api.scopes import Scope
 from api.services import Services, ServicesOf
-from db import keys, tenants
+from db import held_replies, keys, tenants
 from sealing import SealError
 
 COOKIE = "carillon_console"
 PATH = "/console"
 LIFETIME = timedelta(hours=12)
+MOST_HELD = 99
+"""Held replies that the menu counts."""
 _PLACE = "console|session"
 
 
@@ -35,10 +37,12 @@ class Session:
     Attributes:
         principal: What the key may see and do.
         tenant_name: Whose rows are shown, for people.
+        held_replies: How many replies wait for a person, as far as the menu counts them.
     """
 
     principal: Principal
     tenant_name: str
+    held_replies: int = 0
 
     def may(self, scope: str) -> bool:
         """Tells whether the key of the session holds `scope`."""
@@ -53,13 +57,14 @@ class _Sealed:
     until: datetime
 
 
-def signed_in(scope: Scope) -> Any:
-    """Returns the dependency that gives the `Session` of a request whose key holds `scope`."""
+def signed_in(scope: Scope | None) -> Any:
+    """Returns the dependency that gives the `Session` of a request whose key holds `scope`, or any key."""
 
     async def visitor(request: Request, services: ServicesOf) -> Session:
         found = await _session(request, services)
         request.state.session = found  # a refusal is shown with the menu of who is refused
-        found.principal.demand(scope)
+        if scope is not None:
+            found.principal.demand(scope)
         return found
 
     return Depends(visitor)
@@ -114,7 +119,15 @@ async def _session(request: Request, services: Services) -> Session:
         raise Problem(Kind.UNAUTHENTICATED, "The key of this session does not exist any more; use another one.")
     principal = auth.admit(services, holder)
     auth.note_use(services, holder)
-    return Session(principal=principal, tenant_name=sealed.tenant_name)
+    held = await _held_replies(services, principal) if request.method == "GET" else 0
+    return Session(principal=principal, tenant_name=sealed.tenant_name, held_replies=held)
+
+
+async def _held_replies(services: Services, principal: Principal) -> int:
+    if not principal.may(Scope.SERIES_READ):
+        return 0
+    async with services.database.tenant(principal.tenant_id) as connection:
+        return await held_replies.count_open(connection, principal.tenant_id, most=MOST_HELD + 1)
 
 
 def _opened(services: Services, given: str) -> _Sealed | None:

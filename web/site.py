@@ -11,15 +11,23 @@ from settings import Settings
 from web import (
     account_list,
     assets,
+    flow_pages,
+    flow_publishing_pages,
     notification_actions,
     notification_list,
     notification_page,
     operation_pages,
     parked_pages,
     preference_pages,
+    reply_pages,
+    schedule_pages,
+    series_actions,
+    series_many,
+    series_pages,
     settle_pages,
     sign_in,
     template_pages,
+    topic_list,
 )
 from web.routing import HOME, page_router
 
@@ -50,8 +58,16 @@ ROUTERS: tuple[APIRouter, ...] = (
     settle_pages.router,
     parked_pages.router,
     operation_pages.router,
+    series_many.router,
+    series_pages.router,
+    series_actions.router,
+    reply_pages.router,
+    flow_publishing_pages.router,
+    flow_pages.router,
+    schedule_pages.router,
     account_list.router,
     template_pages.router,
+    topic_list.router,
     _rest,
 )
 

@@ -106,3 +106,10 @@ def notify(database: Database, tenant_id: UUID, version_id: UUID) -> Callable[..
         return await factories.make_notification(database, tenant_id, version_id, **fields)
 
     return make
+
+
+@pytest.fixture
+async def api(browser: Browser, make_key: KeyFactory, tenant_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
+    """The API, for a caller that may do everything in `tenant_id`."""
+    async with browser.api(await make_key(tenant_id)) as client:
+        yield client

@@ -82,6 +82,16 @@ async def test_a_cause_that_is_none_is_told(browser: Browser) -> None:
     assert "Input should be" in answer.text
 
 
+@pytest.mark.parametrize("kind", ["pause", "stop"])
+async def test_what_is_done_to_series_is_not_done_to_what_is_parked(
+    browser: Browser, parked: list[UUID], database: Database, tenant_id: UUID, kind: str
+) -> None:
+    path = f"/console/parked/{kind}"
+    assert (await browser.see(path)).status_code == 404
+    assert (await browser.submit(path, expected="3", rate="50", reason="x")).status_code == 404
+    assert await made(database, tenant_id) == []
+
+
 async def test_nothing_parked_is_said(browser: Browser) -> None:
     assert "Nothing is parked" in (await browser.see("/console/parked")).text
 

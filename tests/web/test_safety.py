@@ -19,6 +19,7 @@ from tests import factories
 from tests.api import deliveries
 
 from .conftest import Browser, BrowserFactory
+from .hostile_series import hostile_places
 
 Notify = Callable[..., Awaitable[UUID]]
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7 * 7 }}{% raw %}"
@@ -115,6 +116,7 @@ async def places(
         "cancel": f"/console/notifications/{name}/cancel",
         "resend": f"/console/notifications/{ended}/resend",
         **parked_places,
+        **await hostile_places(database, tenant_id, HOSTILE),
         "accounts": "/console/accounts",
         "templates": "/console/templates",
         "template": "/console/templates/hostile",

@@ -1,4 +1,4 @@
-// Tells moments in the zone of whoever looks, and keeps a page fresh that asks for it: fetches it again while it is
+// Tells moments in the zone of whoever looks, unless they name another one, and keeps a page fresh that asks for it: fetches it again while it is
 // seen, and swaps the parts that changed. Everything works without it.
 "use strict";
 
@@ -8,7 +8,7 @@ let paused = false;
 
 function localise(root) {
   const style = { dateStyle: "medium", timeStyle: "medium" };
-  for (const moment of root.querySelectorAll("time[datetime]")) {
+  for (const moment of root.querySelectorAll("time[datetime]:not([data-zone])")) {
     if (!moment.title) moment.title = moment.textContent;
     moment.textContent = new Date(moment.dateTime).toLocaleString(undefined, style);
   }
