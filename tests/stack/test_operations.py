@@ -58,7 +58,7 @@ async def test_a_selection_is_counted_asked_for_and_followed_to_its_end(
     carillon: Command, client: httpx.AsyncClient, database: Database, tenant_id: UUID, three: list[str]
 ) -> None:
     words = ("series", "operate", "move", "--shift", "due_at=+2d", "--reason", "a holiday")
-    commanded = asyncio.create_task(carillon(*words, said="y\n"))
+    commanded = asyncio.ensure_future(carillon(*words, said="y\n"))
     async with asyncio.timeout(30):
         while not (made := await listed(client)):
             await asyncio.sleep(0.05)
