@@ -1,22 +1,18 @@
-"""The page of one operation over parked notifications: how far it is, and stopping it."""
+"""The page of one operation over parked notifications or series: how far it is, and stopping it."""
 
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.operations import OperationId, get_operation, stop_operation
-from api.scopes import Scope
+from api.operations import STEERED, OperationId, get_operation, stop_operation
 from api.services import ServicesOf
 from web.notification_list import Reader
 from web.rendering import render
 from web.routing import HOME, page_router
-from web.session import Session, signed_in
 
 router = page_router("/operations/{operation_id}")
 
-Sender = Annotated[Session, signed_in(Scope.NOTIFICATIONS_SEND)]
 _SEE_OTHER = 303
 
 
@@ -27,12 +23,12 @@ async def operation_page(
     """Shows an operation."""
     one = await get_operation(operation_id, session.principal, services)
     meant = {name: value for name, value in one.model_dump(mode="json")["filter"].items() if value is not None}
-    may_send = session.may(Scope.NOTIFICATIONS_SEND)
-    return render(request, "operation.html", one=one, meant=meant, may_stop=may_send and not one.state.is_over)
+    may_stop = session.may(STEERED[one.subject]) and not one.state.is_over
+    return render(request, "operation.html", one=one, meant=meant, may_stop=may_stop)
 
 
 @router.post("/stop")
-async def stop(operation_id: OperationId, session: Sender, services: ServicesOf) -> Response:
+async def stop(operation_id: OperationId, session: Reader, services: ServicesOf) -> Response:
     """Stops the operation, and leads to its page."""
     await stop_operation(operation_id, session.principal, services)
     return RedirectResponse(operation_url(operation_id), _SEE_OTHER)

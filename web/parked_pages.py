@@ -16,7 +16,7 @@ from api.problems import Problem
 from api.scopes import Scope
 from api.services import Services, ServicesOf
 from db import operations, parked
-from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind
+from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, OperationSubject
 from domain.reasons import Reason
 from web.notification_list import Reader
 from web.operation_pages import operation_url
@@ -40,7 +40,8 @@ async def parked_page(request: Request, session: Reader, services: ServicesOf, p
     meant = wanted.wish().filter()
     counts = await count_parked(session.principal, services)
     async with services.database.tenant(tenant_id) as connection:
-        recent = await operations.page(connection, tenant_id, limit=_RECENT, before=None)
+        subject = [OperationSubject.NOTIFICATION]
+        recent = await operations.page(connection, tenant_id, limit=_RECENT, before=None, subject=subject)
         rows = await parked.page(connection, tenant_id, wanted=meant, limit=paging.fetch, before=paging.before)
     found = paging.page(NotificationPage, rows, shown_notification)
     return render(
