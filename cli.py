@@ -10,12 +10,13 @@ from stack.dev import dev
 from stack.findings import findings
 from stack.flow import flow
 from stack.notifications import explain, notifications
+from stack.operations import operations
 from stack.parked import parked
 from stack.problems import StackError
 from stack.reconcile import reconcile
 from stack.replies import replies
 from stack.schedule import schedule
-from stack.series import series
+from stack.series_operate import series
 
 app = typer.Typer(
     name="carillon",
@@ -28,6 +29,7 @@ app.add_typer(dev, name="dev", hidden=True)
 app.add_typer(parked, name="parked")
 app.add_typer(flow, name="flow")
 app.add_typer(series, name="series")
+app.add_typer(operations, name="operations")
 app.add_typer(replies, name="replies")
 app.add_typer(schedule, name="schedule")
 app.add_typer(notifications, name="notifications")

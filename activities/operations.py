@@ -1,4 +1,4 @@
-"""The steps of operations over many parked notifications, and the one that every new day begins with."""
+"""The steps of operations over many parked notifications or series, and the one that every new day begins with."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,9 @@ import structlog
 from temporalio import activity
 
 from activities.persistence import persist
+from activities.series_operations import SeriesTurns
 from activities.sweeping import Sweep, Swept, counted
-from db import operations, parked, series_operations
+from db import operations, parked
 from db.operations import NewOperation
 from db.session import Database
 from domain.operations import (
@@ -37,11 +38,12 @@ def _clock() -> datetime:
 
 
 class Operations:
-    """Takes up the next notifications of an operation, and begins those of a new day."""
+    """Takes up the next notifications or series of an operation, and begins those of a new day."""
 
     def __init__(self, database: Database, *, now: Callable[[], datetime] = _clock) -> None:
         self._database = database
         self._now = now
+        self._series = SeriesTurns()
 
     @activity.defn(name="operations.step")
     async def step(self, order: OperationInput) -> Stepped:
@@ -68,7 +70,7 @@ class Operations:
             if found is None:
                 return Stepped(state=OperationState.STOPPED, done=0)
             if found.subject is OperationSubject.SERIES:
-                return await series_operations.step(connection, tenant_id, found)
+                return await self._series.step(connection, tenant_id, found, self._now())
             return await operations.step(connection, tenant_id, found)
 
     async def _begin(self, tenant_id: UUID, began: datetime, now: datetime) -> None:

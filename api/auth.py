@@ -68,6 +68,25 @@ def needs(scope: Scope | str) -> Any:
     return Security(_authorised, scopes=[Scope(scope).value])
 
 
+def needs_for_subject(scope: Scope | str) -> Any:
+    """Returns the dependency that gives the `Principal` of a request whose scope is known only by what it is about.
+
+    Whoever answers demands it, before anything is told; `scope` is the one that is documented.
+    """
+    return Security(_authentic, scopes=[Scope(scope).value])
+
+
+async def _authentic(
+    services: ServicesOf,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    site_key: Annotated[str | None, Depends(_SITE_KEY)],
+) -> Principal:
+    holder = await authenticate(services, bearer.credentials if bearer else site_key)
+    principal = admit(services, holder)
+    note_use(services, holder)
+    return principal
+
+
 async def _authorised(
     services: ServicesOf,
     wanted: SecurityScopes,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from api import stop_replies
 from crashpoints import crash_here
-from db import callbacks, opt_outs, receipts, series_replies
+from db import callback_locks, callbacks, opt_outs, receipts, series_replies
 from db.callbacks import NewCallback, NewInbound
 from db.groups import Groups
 from db.opt_outs import NewComplaint
@@ -44,10 +44,21 @@ def callback_groups(database: Database) -> Groups[Heard, bool]:
             fresh = [heard for heard in group if heard.callback.id in new]
             inbound = [item for heard in fresh for item in heard.inbound]
             new_inbound = await callbacks.add_inbound(connection, tenant_id, inbound)
-            await receipts.add(connection, tenant_id, [item for heard in fresh for item in heard.receipts])
-            await opt_outs.complained(connection, tenant_id, [item for heard in fresh for item in heard.complaints])
+            told = [item for heard in fresh for item in heard.receipts]
+            complaints = [item for heard in fresh for item in heard.complaints]
+            stored = await receipts.store(connection, tenant_id, told)
+            taken = {match.notification_id for item, match in stored.news if not item.status.is_failure}
+            understood = await series_replies.understand(connection, tenant_id, new_inbound, taken=taken)
+            # All that the group will change, in one order, before anything of it is changed: groups cross each other.
+            await callback_locks.lock(connection, tenant_id, stored.news, understood)
+            await opt_outs.lock(
+                connection, tenant_id, refusals=receipts.refusals_of(stored.news), complaints=complaints,
+                authors=stop_replies.authors(new_inbound),
+            )  # fmt: skip
+            await receipts.apply(connection, tenant_id, stored.news)
+            await opt_outs.complained(connection, tenant_id, complaints)
             await stop_replies.heed(connection, tenant_id, new_inbound)
-            await series_replies.tell(connection, tenant_id, new_inbound)
+            await series_replies.pass_on(connection, tenant_id, understood)
             crash_here("before_callback_commit")
         crash_here("after_callback_commit")
         return [heard.callback.id in new for heard in group]

@@ -114,6 +114,8 @@ class Operation(Shown):
     state: OperationState
     total: int = Field(description="How many it meant when it was created.")
     done: int = Field(description="How many it took up; the others went on or ended by themselves meanwhile.")
+    refused: int = Field(description="Of series: how many it could do nothing with; its `/series` says why.")
+    order: JsonObject = Field(description="What was asked besides the kind: a `step`, or `anchors`.")
     actor: str
     reason: str | None
     created_at: datetime

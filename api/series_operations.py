@@ -1,4 +1,4 @@
-"""Operations over a selection of series: counted first, at a rate, audited."""
+"""Operations over a selection of series: what one may be told, many are; counted first, at a rate, audited."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -9,6 +9,7 @@ from pydantic import Field
 
 from api.audit import record
 from api.auth import Principal
+from api.flow_words import Anchor, Offset, StepId
 from api.models import Body, Moment, Shown, Text
 from api.openapi import problem_responses
 from api.parked_models import Operation, shown
@@ -21,6 +22,7 @@ from api.series_models import shown as shown_series
 from api.services import Services, ServicesOf
 from db import operations, series_lists, series_operations
 from db.series_lists import SeriesFilter
+from db.series_operations import NewOperation
 from domain.faults import Fault
 from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, OperationKind, agrees
 
@@ -48,11 +50,22 @@ class SeriesWish(Body):
     next_before: Moment | None = Field(default=None, description="Goes on by itself before this.")
 
 
+class Shift(Body):
+    """By how much a date is moved, on the calendar of each recipient."""
+
+    shift: Offset = Field(examples=["+2d", "-3h", "P1M"])
+
+
 class SeriesOperation(Body):
     """What is to be done with many series, and that somebody saw how many those are."""
 
-    kind: Literal["pause", "resume", "stop"]
+    kind: Literal["pause", "resume", "stop", "skip", "run_again", "move"]
     filter: SeriesWish = Field(default_factory=SeriesWish)
+    step: StepId | None = Field(default=None, description="To run again: the step.")
+    anchors: dict[Anchor, Moment | Shift] = Field(
+        default_factory=dict, max_length=50, description="To move: dates, each to an instant or by a length of time.",
+        examples=[{"due_at": {"shift": "+2d"}}],
+    )  # fmt: skip
     rate: int = Field(default=DEFAULT_RATE, ge=1, le=MOST_PER_SECOND, description="How many of them in a second.")
     reason: Text | None = Field(default=None, description="Why; required to stop.")
     expected: int | None = Field(
@@ -68,7 +81,7 @@ class SeriesPreview(Shown):
 
 
 @router.post(
-    "/operations", status_code=202, summary="Pause, resume or stop series", response_model=SeriesPreview | Operation,
+    "/operations", status_code=202, summary="Steer many series", response_model=SeriesPreview | Operation,
     responses=_ANSWERS,
 )  # fmt: skip
 async def operate_series(
@@ -78,12 +91,14 @@ async def operate_series(
     *,
     dry_run: Annotated[bool, Query(description="Only count, and show some.")] = False,
 ) -> Response:
-    """Pauses, resumes or stops the series that a filter means, the one that began first at first.
+    """Does with the series that a filter means what may be done with one, the one that began first at first.
 
-    Ask with `dry_run=true`, then again with its `count` as `expected`. `GET /v1/operations/{id}` tells how far it is,
-    `POST …/stop` ends it. Whoever is stopped takes back what it handed over and was not sent yet.
+    Ask with `dry_run=true`, then again with its `count` as `expected`: the series that are meant then are kept. Each is
+    looked at once more when its turn comes; `GET /v1/operations/{id}` tells how far it is, `…/series?state=refused`
+    which could not do it and why, `POST …/stop` ends it. Whoever is stopped takes back what was not sent yet.
     """
     if dry_run:
+        _check(body, counts=True)
         return JSONResponse((await preview(services, principal, body.filter)).model_dump(mode="json"))
     made = await operate(services, principal, body)
     return JSONResponse(made.model_dump(mode="json"), 202, headers={"Location": f"/v1/operations/{made.id}"})
@@ -92,14 +107,21 @@ async def operate_series(
 async def operate(services: Services, principal: Principal, body: SeriesOperation) -> Operation:
     """Leaves an operation over the series that are meant, if they are as many as somebody saw."""
     wanted = SeriesFilter(**body.filter.model_dump())
-    _check(body)
+    _check(body, counts=False)
+    new = NewOperation(
+        kind=OperationKind(body.kind), filter=wanted, order=_order(body), rate=body.rate, actor=principal.actor,
+        reason=body.reason,
+    )  # fmt: skip
     async with services.database.tenant(principal.tenant_id) as connection:
-        kind = OperationKind(body.kind)
-        new_id = await series_operations.create(
-            connection, principal.tenant_id, kind, wanted, rate=body.rate, actor=principal.actor, reason=body.reason
-        )
+        new_id = await series_operations.create(connection, principal.tenant_id, new)
         made = await _agreed(connection, principal, new_id, body.expected or 0)
-        facts = {"kind": body.kind, "filter": series_lists.as_document(wanted), "rate": made.rate, "total": made.total}
+        facts = {
+            "kind": body.kind,
+            "filter": series_lists.as_document(wanted),
+            "order": made.order,
+            "rate": made.rate,
+            "total": made.total,
+        }
         await record(connection, principal, "operation.created", new_id, **facts, reason=made.reason)
     services.wake()
     return made
@@ -109,17 +131,34 @@ async def preview(services: Services, principal: Principal, wish: SeriesWish) ->
     """Counts the series that an operation would take up now, and shows the newest of them."""
     wanted = SeriesFilter(**wish.model_dump())
     async with services.database.tenant(principal.tenant_id) as connection:
-        count, _ = await series_operations.count(connection, principal.tenant_id, wanted)
+        count = await series_operations.count(connection, principal.tenant_id, wanted)
         rows = await series_operations.first(connection, principal.tenant_id, wanted, limit=_SAMPLE)
     return SeriesPreview(count=count, sample=[shown_series(row) for row in rows])
 
 
-def _check(body: SeriesOperation) -> None:
-    faults = []
-    if body.expected is None:
-        faults.append(Fault(pointer="/expected", message="ask with dry_run=true first, and give the count it answers"))
-    if body.kind == "stop" and body.reason is None:
-        faults.append(Fault(pointer="/reason", message="say why they are stopped; it is kept"))
+def _order(body: SeriesOperation) -> dict[str, Any]:
+    """Returns what was asked besides the kind, as JSON holds it."""
+    dates = {name: to.model_dump() if isinstance(to, Shift) else to.isoformat() for name, to in body.anchors.items()}
+    return {**({"step": body.step} if body.step else {}), **({"anchors": dates} if dates else {})}
+
+
+def _check(body: SeriesOperation, *, counts: bool) -> None:
+    """Raises what is missing, or belongs to another kind; whoever only counts need not say why."""
+    again, moves = body.kind == "run_again", body.kind == "move"
+    uncounted = "ask with dry_run=true first, and give the count it answers"
+    wrong = [
+        (body.expected is None and not counts, "/expected", uncounted),
+        (body.step is None and again, "/step", "name the step that is taken again"),
+        (
+            body.step is not None and not again,
+            "/step",
+            "only `run_again` takes a step; filter.step says where they stand",
+        ),
+        (not body.anchors and moves, "/anchors", "name the dates that are moved, such as due_at"),
+        (bool(body.anchors) and not moves, "/anchors", "only `move` takes dates"),
+        (body.reason is None and body.kind == "stop" and not counts, "/reason", "say why they are stopped; it is kept"),
+    ]
+    faults = [Fault(pointer=pointer, message=message) for applies, pointer, message in wrong if applies]
     if faults:
         raise invalid(*faults)
 

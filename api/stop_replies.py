@@ -26,12 +26,17 @@ TRIGGER = "stop_reply"
 _PATIENCE = 2.0
 
 
+def authors(messages: Sequence[NewInbound]) -> set[Address]:
+    """Returns who may have written a word that ends or resumes messages."""
+    return {_author(one) for one in _spoken(messages)}
+
+
 async def heed(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> None:
     """Does what new messages ask for, where one is a word that ends or resumes messages and nothing else.
 
     Buttons are answers to a question, whatever stands on them.
     """
-    spoken = [one for one in messages if one.payload is None and one.body and len(one.body) <= LONGEST]
+    spoken = _spoken(messages)
     if not spoken:
         return
     settings = await tenants.settings_of(connection, tenant_id)
@@ -42,6 +47,10 @@ async def heed(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[
             await _reply(connection, tenant_id, settings, one)
         elif wish is Wish.START:
             await opt_outs.started(connection, tenant_id, _wished(one))
+
+
+def _spoken(messages: Sequence[NewInbound]) -> list[NewInbound]:
+    return [one for one in messages if one.payload is None and one.body and len(one.body) <= LONGEST]
 
 
 def _wished(one: NewInbound) -> Wished:

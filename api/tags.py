@@ -10,6 +10,10 @@ TAGS = [
         "name": "Replies",
         "description": "What people answered and nobody knows to what: given to a series, or dismissed.",
     },
+    {
+        "name": "Operations",
+        "description": "What is done with many at once: how far it is, what was refused, stopping it.",
+    },
     {"name": "Events", "description": "What happened at yours: starts series, and is heard by those that run."},
     {"name": "Schedules", "description": "What happens by itself, by the calendar: series started, events taken."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},

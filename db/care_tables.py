@@ -26,6 +26,8 @@ operation = tenant_table(
     col("state", default="'pending'"),
     col("total", Integer),
     col("done", Integer, default="0"),
+    col("refused", Integer, default="0"),
+    document("order"),
     col("cursor", Uuid, null=True),
     col("until", Uuid, null=True),
     col("actor"),
@@ -33,9 +35,28 @@ operation = tenant_table(
     moment("created_at", null=False),
     moment("finished_at"),
     one_of("subject", "notification", "series"),
-    one_of("kind", "resume", "drop", "pause", "stop"),
+    one_of("kind", "resume", "drop", "pause", "stop", "skip", "run_again", "move"),
     one_of("state", "pending", "running", "done", "stopped"),
 )
+
+operation_series = Table(
+    "operation_series",
+    metadata,
+    col("tenant_id", Uuid),
+    col("operation_id", Uuid),
+    col("series_id", Uuid),
+    col("state", default="'open'"),
+    col("reason", null=True),
+    moment("at"),
+    # Not the series: a million rows that are locked one by one to be counted would be written a million times.
+    belongs("operation_id", to="operation"),
+    PrimaryKeyConstraint("tenant_id", "operation_id", "series_id"),
+    one_of("state", "open", "done", "refused"),
+    Index(
+        "operation_series_refused_idx", "tenant_id", "operation_id", "series_id",
+        postgresql_where=text("state = 'refused'"),
+    ),
+)  # fmt: skip
 
 circuit = tenant_table(
     "circuit",

@@ -60,6 +60,8 @@ class Operation:
     Attributes:
         total: How many notifications it meant when it was created.
         done: How many it took up so far; those that went on or ended by themselves meanwhile are none of them.
+        refused: Of series, how many it could do nothing with; `operation_series` says why.
+        order: What was asked besides the kind, as JSON holds it.
     """
 
     id: UUID
@@ -70,6 +72,8 @@ class Operation:
     state: OperationState
     total: int
     done: int
+    refused: int
+    order: Mapping[str, Any]
     cursor: UUID | None
     until: UUID | None
     actor: str
@@ -123,17 +127,15 @@ async def page(
     connection: AsyncConnection,
     tenant_id: UUID,
     *,
-    states: Sequence[str] = (),
-    subject: OperationSubject | None = None,
     limit: int,
     before: UUID | None,
+    **restricted: Sequence[str],
 ) -> list[Operation]:
-    """Returns operations, the newest first."""
+    """Returns operations, the newest first; `restricted` names columns and the values that fit, if any are given."""
     query = _SELECTED.where(operation.c.tenant_id == tenant_id)
-    if subject is not None:
-        query = query.where(operation.c.subject == subject.value)
-    if states:
-        query = query.where(operation.c.state.in_(states))
+    for name, values in restricted.items():
+        if values:
+            query = query.where(operation.c[name].in_(values))
     if before is not None:
         query = query.where(operation.c.id < before)
     rows = await connection.execute(query.order_by(operation.c.id.desc()).limit(limit))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import consents, suppressions, topics
@@ -53,6 +53,46 @@ class Wished:
     channel: Channel
     at: datetime
     evidence: Mapping[str, Any] = field(repr=False)
+
+
+_ADDRESSES = text("""
+SELECT m.address_kind AS kind, m.address AS value FROM message AS m
+WHERE m.tenant_id = :tenant AND m.id = ANY(CAST(:ids AS uuid[]))
+UNION
+SELECT m.address_kind, m.address
+FROM attempt AS a JOIN message AS m ON m.tenant_id = a.tenant_id AND m.id = a.message_id
+WHERE a.tenant_id = :tenant AND a.reference = ANY(CAST(:references AS text[]))
+""")
+# Sorted within, so that the locks are taken in this order.
+_LOCK = text("""
+SELECT pg_advisory_xact_lock(number) FROM (
+    SELECT DISTINCT hashtextextended(concat_ws('|', 'opt_out', CAST(:tenant AS text), kind, value), 0) AS number
+    FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS asked(kind, value) ORDER BY number
+) AS sorted
+""")
+
+
+async def lock(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    *,
+    refusals: Sequence[Refusal] = (),
+    complaints: Sequence[NewComplaint] = (),
+    authors: Iterable[Address] = (),
+) -> None:
+    """Makes all who note several opt-outs at once wait for each other, one address after the other, in one order.
+
+    Each of those is noted by address, but refusals before complaints and these before words: two that bring the same
+    addresses in different ways would wait in a circle.
+    """
+    told = [one.message_id for one in refusals if one.error_code in _TELLING]
+    found = {(one.kind.value, one.value) for one in authors}
+    if told or complaints:
+        asked = {"tenant": tenant_id, "ids": told, "references": [one.reference for one in complaints]}
+        found |= {(row.kind, row.value) for row in await connection.execute(_ADDRESSES, asked)}
+    if found:
+        columns = {"kinds": [kind for kind, _ in found], "values": [value for _, value in found]}
+        await connection.execute(_LOCK, {"tenant": str(tenant_id), **columns})
 
 
 async def stopped(connection: AsyncConnection, tenant_id: UUID, wished: Wished) -> bool:

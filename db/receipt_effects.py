@@ -127,6 +127,11 @@ _HEARD = {Status.DELIVERED: ("delivered",), Status.READ: ("delivered", "read")}
 _MOMENTS = {Status.SENT: "sent_at", Status.DELIVERED: "delivered_at", Status.READ: "read_at"}
 
 
+def is_heard(status: Status) -> bool:
+    """Tells whether the series of a message hears of such a receipt."""
+    return status in _HEARD
+
+
 async def apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tuple[NewReceipt, Match]]) -> None:
     """Merges receipts into their messages: a handful of statements, however many receipts there are."""
     if not news:

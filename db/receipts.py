@@ -1,6 +1,7 @@
 """Receipts: stored once, matched to attempts by reference first and by the provider's id second."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,16 @@ from db.opt_outs import Refusal
 from db.receipt_effects import Match, NewReceipt
 from domain.status import Status
 
-__all__ = ["NewReceipt", "add", "adopt", "tenants_with_orphans"]
+__all__ = ["Match", "NewReceipt", "add", "adopt", "apply", "refusals_of", "store", "tenants_with_orphans"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Receipts that are new, with what they speak of, and how many belong to no message yet."""
+
+    news: Sequence[tuple[NewReceipt, Match]]
+    orphans: int
+
 
 _MATCH = text("""
 SELECT a.id AS attempt_id, a.reference, a.provider_message_id, m.id AS message_id, m.notification_id
@@ -29,8 +39,15 @@ _STORE = insert(receipt).on_conflict_do_nothing().returning(receipt.c.provider, 
 
 async def add(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[NewReceipt]) -> int:
     """Stores receipts, applies those that are new, and returns how many of them belong to no message yet."""
+    stored = await store(connection, tenant_id, receipts)
+    await apply(connection, tenant_id, stored.news)
+    return stored.orphans
+
+
+async def store(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[NewReceipt]) -> Stored:
+    """Stores receipts, and returns what the new ones are about; nothing of theirs is locked or changed yet."""
     if not receipts:
-        return 0
+        return Stored(news=(), orphans=0)
     once: dict[tuple[str, str], NewReceipt] = {}
     for item in receipts:  # the first that says a thing counts
         once.setdefault(_key(item), item)
@@ -39,8 +56,28 @@ async def add(connection: AsyncConnection, tenant_id: UUID, receipts: Sequence[N
     fresh = {(row.provider, row.event_key) for row in await connection.execute(_STORE, rows)}
     known = fresh & matches.keys()
     news = [(item, matches[key]) for key, item in once.items() if key in known]
-    await _apply(connection, tenant_id, news)
-    return len(fresh - matches.keys())
+    return Stored(news=news, orphans=len(fresh - matches.keys()))
+
+
+async def apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tuple[NewReceipt, Match]]) -> None:
+    """Merges new receipts into their messages, and notes what refusals say about addresses."""
+    await receipt_effects.apply(connection, tenant_id, news)
+    await opt_outs.refused(connection, tenant_id, refusals_of(news))
+
+
+def refusals_of(news: Sequence[tuple[NewReceipt, Match]]) -> list[Refusal]:
+    """Returns what receipts say of messages that were refused."""
+    return [
+        Refusal(
+            cause=f"receipt/{item.provider}/{item.event_key}",
+            message_id=match.message_id,
+            error_code=item.error_code,
+            provider_code=item.provider_code,
+            at=item.occurred_at,
+        )
+        for item, match in news
+        if item.status.is_failure
+    ]
 
 
 async def tenants_with_orphans(connection: AsyncConnection) -> list[UUID]:
@@ -71,24 +108,10 @@ async def adopt(connection: AsyncConnection, tenant_id: UUID, *, limit: int = 50
             .where(*where, receipt.c.event_key == item.event_key)
             .values(message_id=match.message_id, attempt_id=match.attempt_id)
         )
-    await _apply(connection, tenant_id, [(item, matches[_key(item)]) for item in found])
+    news = [(item, matches[_key(item)]) for item in found]
+    await opt_outs.lock(connection, tenant_id, refusals=refusals_of(news))
+    await apply(connection, tenant_id, news)
     return len(found)
-
-
-async def _apply(connection: AsyncConnection, tenant_id: UUID, news: Sequence[tuple[NewReceipt, Match]]) -> None:
-    await receipt_effects.apply(connection, tenant_id, news)
-    refusals = [
-        Refusal(
-            cause=f"receipt/{item.provider}/{item.event_key}",
-            message_id=match.message_id,
-            error_code=item.error_code,
-            provider_code=item.provider_code,
-            at=item.occurred_at,
-        )
-        for item, match in news
-        if item.status.is_failure
-    ]
-    await opt_outs.refused(connection, tenant_id, refusals)
 
 
 def _key(item: NewReceipt) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What inbound messages refer to, as the database knows it, and what is written down of them afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,7 +78,8 @@ ORDER BY asked.place
 
 _LATEST_OF_SERIES = text("""
 SELECT DISTINCT ON (n.series_id) n.id, n.series_id, n.series_step AS step FROM notification AS n
-WHERE n.tenant_id = :tenant AND n.series_id = ANY(CAST(:series AS uuid[])) AND n.accepted_at IS NOT NULL
+WHERE n.tenant_id = :tenant AND n.series_id = ANY(CAST(:series AS uuid[]))
+  AND (n.accepted_at IS NOT NULL OR n.id = ANY(CAST(:taken AS uuid[])))
 ORDER BY n.series_id, n.id DESC
 """)
 
@@ -89,14 +90,15 @@ CROSS JOIN LATERAL (
     SELECT m.notification_id AS id, o.series_id, o.series_step AS step
     FROM notification AS o JOIN message AS m ON m.tenant_id = :tenant AND m.notification_id = o.id
     WHERE o.tenant_id = :tenant AND m.address_kind = asked.kind AND m.address = asked.author
-      AND m.accepted_at > now() - CAST(:remembered AS interval) AND o.id IN (
+      AND (m.accepted_at > now() - CAST(:remembered AS interval) OR o.id = ANY(CAST(:taken AS uuid[])))
+      AND o.id IN (
         (SELECT t.id FROM notification AS t
          WHERE t.tenant_id = :tenant AND t."to" = asked.author ORDER BY t.id DESC LIMIT 20)
         UNION ALL
         (SELECT t.id FROM address AS a
          JOIN notification AS t ON t.tenant_id = :tenant AND t.receiver_id = a.recipient_id
          WHERE a.tenant_id = :tenant AND a.kind = asked.kind AND a.value = asked.author ORDER BY t.id DESC LIMIT 20))
-    ORDER BY m.accepted_at DESC LIMIT 1
+    ORDER BY m.accepted_at DESC NULLS FIRST LIMIT 1
 ) AS n
 """)
 
@@ -140,16 +142,20 @@ async def referred(
     ]
 
 
-async def latest_of_series(connection: AsyncConnection, tenant_id: UUID, series: Sequence[UUID]) -> dict[UUID, Sent]:
-    """Returns what series sent last."""
+async def latest_of_series(
+    connection: AsyncConnection, tenant_id: UUID, series: Sequence[UUID], taken: Collection[UUID] = ()
+) -> dict[UUID, Sent]:
+    """Returns what series sent last; `taken` are notifications that count as taken by a provider, too."""
     if not series:
         return {}
-    rows = await connection.execute(_LATEST_OF_SERIES, {"tenant": tenant_id, "series": list(series)})
+    rows = await connection.execute(
+        _LATEST_OF_SERIES, {"tenant": tenant_id, "series": list(series), "taken": list(taken)}
+    )
     return {row.series_id: Sent(id=row.id, series_id=row.series_id, step=row.step) for row in rows}
 
 
 async def latest_to(
-    connection: AsyncConnection, tenant_id: UUID, authors: Sequence[tuple[str, str]]
+    connection: AsyncConnection, tenant_id: UUID, authors: Sequence[tuple[str, str]], taken: Collection[UUID] = ()
 ) -> dict[tuple[str, str], Sent]:
     """Returns what was sent last to addresses, by kind and value, as long as that is remembered."""
     if not authors:
@@ -159,6 +165,7 @@ async def latest_to(
         "kinds": [kind for kind, _ in authors],
         "authors": [author for _, author in authors],
         "remembered": REMEMBERED,
+        "taken": list(taken),
     }
     rows = await connection.execute(_LATEST_TO, asked)
     return {(row.kind, row.author): Sent(id=row.id, series_id=row.series_id, step=row.step) for row in rows}

@@ -1,6 +1,6 @@
 """Replies and taps find what they answer: by their button, by what they quote, else by who waits for them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -36,12 +36,44 @@ class _Known:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """What messages mean: those of which it is known, and those that are for a person to judge."""
+
+    known: Sequence[_Known]
+    unclear: Sequence[tuple[NewInbound, Unclear]]
+
+    @property
+    def notifications(self) -> set[UUID]:
+        """The notifications that are answered."""
+        return {one.sent.id for one in self.known if one.sent is not None}
+
+    @property
+    def series(self) -> set[UUID]:
+        """The series that hear of it."""
+        return {one.series_id for one in self.known if one.series_id is not None}
+
+
 async def tell(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound]) -> None:
     """Lets series hear the new inbound messages that mean them, and keeps for a person what is unclear."""
+    await pass_on(connection, tenant_id, await understand(connection, tenant_id, messages))
+
+
+async def understand(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    messages: Sequence[NewInbound],
+    *,
+    taken: Collection[UUID] = (),
+) -> Understood:
+    """Finds what new inbound messages mean, and changes nothing.
+
+    `taken` are notifications of which the caller is about to write down that a provider took them.
+    """
     heard = [(one, heard_as(one.kind, tap=one.tap, body=one.body)) for one in messages]
     speaking = [(one, kind) for one, kind in heard if kind is not None]
     if not speaking:
-        return
+        return Understood(known=(), unclear=())
     kinds = [kind for _, kind in speaking]
     abouts = await reply_rows.referred(connection, tenant_id, [one for one, _ in speaking], kinds)
     said, unclear = [], []
@@ -51,8 +83,13 @@ async def tell(connection: AsyncConnection, tenant_id: UUID, messages: Sequence[
             unclear.append((one, meant))
         else:
             said.append(_Said(message=one, heard=kind, about=about, meant=meant))
-    await _hold(connection, tenant_id, unclear)
-    await note(connection, tenant_id, await _known(connection, tenant_id, said))
+    return Understood(known=await _known(connection, tenant_id, said, taken), unclear=unclear)
+
+
+async def pass_on(connection: AsyncConnection, tenant_id: UUID, understood: Understood) -> None:
+    """Lets series hear what means them, and keeps for a person what is unclear."""
+    await _hold(connection, tenant_id, understood.unclear)
+    await note(connection, tenant_id, understood.known)
 
 
 async def give(connection: AsyncConnection, tenant_id: UUID, message: NewInbound, series_id: UUID) -> bool:
@@ -114,12 +151,14 @@ async def _hold(connection: AsyncConnection, tenant_id: UUID, unclear: Sequence[
     await held_replies.hold(connection, tenant_id, held)
 
 
-async def _known(connection: AsyncConnection, tenant_id: UUID, said: Sequence[_Said]) -> list[_Known]:
+async def _known(
+    connection: AsyncConnection, tenant_id: UUID, said: Sequence[_Said], taken: Collection[UUID]
+) -> list[_Known]:
     """Returns messages with what they answer: where they do not say it themselves, what was sent last."""
     heard_by = {one.message.id: series_id for one in said if (series_id := _alone(one)) is not None}
     strangers = {(one.message.author_kind, one.message.author) for one in said if one.meant is None}
-    latest = await reply_rows.latest_of_series(connection, tenant_id, sorted(set(heard_by.values())))
-    former = await reply_rows.latest_to(connection, tenant_id, sorted(strangers))
+    latest = await reply_rows.latest_of_series(connection, tenant_id, sorted(set(heard_by.values())), taken)
+    former = await reply_rows.latest_to(connection, tenant_id, sorted(strangers), taken)
     known = []
     for one in said:
         sent, series_id = one.about.tapped or one.about.quoted, heard_by.get(one.message.id)

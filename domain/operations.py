@@ -37,12 +37,15 @@ class OperationSubject(StrEnum):
 
 
 class OperationKind(StrEnum):
-    """What is done: parked notifications are resumed or dropped, series paused, resumed or stopped."""
+    """What is done: parked notifications are resumed or dropped, series steered as a single one is."""
 
     RESUME = "resume"
     DROP = "drop"
     PAUSE = "pause"
     STOP = "stop"
+    SKIP = "skip"
+    RUN_AGAIN = "run_again"
+    MOVE = "move"
 
 
 class OperationState(StrEnum):
@@ -121,7 +124,7 @@ class Stepped:
 
     Attributes:
         state: Where the operation stands now.
-        done: How many notifications were taken up so far.
+        done: How many notifications or series were taken up so far.
     """
 
     state: OperationState

@@ -1,13 +1,12 @@
 """`carillon parked …`: what is parked, counted first, then resumed or dropped."""
 
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stack.asking import asking, print_json
+from stack.operations import said, watch
 from stack.problems import StackError
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Rate = Annotated[int, typer.Option(min=1, max=500, help="How many in a second.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once; the operation goes on.")]
-
-_PAUSE = 0.5
-_OVER = frozenset({"done", "stopped"})
 
 
 @parked.command("list")
@@ -113,7 +109,7 @@ def drop(
 def stop(operation: Annotated[str, typer.Argument(help="The operation's id.")]) -> None:
     """Stops an operation: it takes up nothing more."""
     with asking() as api:
-        typer.echo(_said(api.post(f"/v1/operations/{operation}/stop")))
+        typer.echo(said(api.post(f"/v1/operations/{operation}/stop")))
 
 
 def _operate(kind: str, given: Mapping[str, str], order: Mapping[str, Any], *, yes: bool, wait: bool) -> None:
@@ -127,7 +123,7 @@ def _operate(kind: str, given: Mapping[str, str], order: Mapping[str, Any], *, y
         operation = api.post(f"/v1/parked/{kind}", {**change, "expected": preview["count"]})
         typer.echo(f"Operation {operation['id']}; stop it with: carillon parked stop {operation['id']}")
         if wait:
-            _watch(lambda: api.get(f"/v1/operations/{operation['id']}"))
+            watch(api, operation["id"])
 
 
 def _confirm(kind: str, preview: Mapping[str, Any], order: Mapping[str, Any], *, yes: bool) -> None:
@@ -138,25 +134,6 @@ def _confirm(kind: str, preview: Mapping[str, Any], order: Mapping[str, Any], *,
     question = f"{kind.capitalize()} {preview['count']:,} notifications, {order['rate']} in a second ({seconds:,} s)?"
     if not yes and not typer.confirm(question):
         raise StackError("Nothing was done.")
-
-
-def _watch(read: Callable[[], Mapping[str, Any]]) -> None:
-    """Tells how far an operation is until it is over; interrupted, it leaves the operation alone."""
-    last = ""
-    while True:
-        operation = read()
-        said = _said(operation)
-        if said != last and sys.stdout.isatty():
-            typer.echo(f"\r\033[K{said}", nl=False)
-        last = said
-        if operation["state"] in _OVER:
-            typer.echo("\r\033[K" * sys.stdout.isatty() + said)
-            return
-        time.sleep(_PAUSE)
-
-
-def _said(operation: Mapping[str, Any]) -> str:
-    return f"{operation['state']}: {operation['done']:,} of {operation['total']:,} taken up"
 
 
 def _given(

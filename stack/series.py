@@ -85,7 +85,7 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Starts a series, unless one with its key runs already or was stopped before."""
-    body = {"flow": flow, "to": _receiver(to), "key": key, "data": _data(data), "anchors": _anchors(anchor or [])}
+    body = {"flow": flow, "to": _receiver(to), "key": key, "data": _data(data), "anchors": anchors_of(anchor or [])}
     with asking() as api:
         found = api.post("/v1/series", body)
     if as_json:
@@ -158,7 +158,7 @@ def move(
 ) -> None:
     """Moves dates of a series, and with them every wait that is still to come."""
     with asking() as api:
-        found = api.patch(f"/v1/series/{id}", {"anchors": _anchors(anchor)})
+        found = api.patch(f"/v1/series/{id}", {"anchors": anchors_of(anchor)})
     _print_standing(found, as_json=as_json)
 
 
@@ -211,7 +211,7 @@ def _data(text: str) -> dict[str, Any]:
     return found
 
 
-def _anchors(pairs: Sequence[str]) -> dict[str, str]:
+def anchors_of(pairs: Sequence[str]) -> dict[str, str]:
     """Returns dates by their names as they were typed; the API reads them again."""
     named = [pair.partition("=") for pair in pairs]
     for pair, (name, _, instant) in zip(pairs, named, strict=True):

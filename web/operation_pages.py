@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.operations import OperationId, get_operation, stop_operation
+from api.operations import READ, STEERED, OperationId, get_operation, stop_operation
 from api.parked_models import Operation
 from api.scopes import Scope
 from api.services import Services, ServicesOf
@@ -18,14 +18,6 @@ from web.session import Session, signed_in
 router = page_router("/operations/{operation_id}")
 
 Anybody = Annotated[Session, signed_in(None)]
-_READ = {
-    OperationSubject.NOTIFICATION: Scope.NOTIFICATIONS_READ,
-    OperationSubject.SERIES: Scope.SERIES_READ,
-}
-_WRITE = {
-    OperationSubject.NOTIFICATION: Scope.NOTIFICATIONS_SEND,
-    OperationSubject.SERIES: Scope.SERIES_WRITE,
-}
 _PLACES = {OperationSubject.NOTIFICATION: f"{HOME}/parked", OperationSubject.SERIES: f"{HOME}/series"}
 _SEE_OTHER = 303
 
@@ -37,7 +29,7 @@ async def operation_page(
     """Shows an operation."""
     one = await _read(operation_id, session, services)
     meant = {name: value for name, value in one.model_dump(mode="json")["filter"].items() if value is not None}
-    may_stop = session.may(_WRITE[one.subject]) and not one.state.is_over
+    may_stop = session.may(STEERED[one.subject]) and not one.state.is_over
     place = _PLACES[one.subject]
     return render(request, "operation.html", one=one, meant=meant, may_stop=may_stop, place=place)
 
@@ -46,17 +38,17 @@ async def operation_page(
 async def stop(operation_id: OperationId, session: Anybody, services: ServicesOf) -> Response:
     """Stops the operation, and leads to its page."""
     one = await _read(operation_id, session, services)
-    session.principal.demand(_WRITE[one.subject])
+    session.principal.demand(STEERED[one.subject])
     await stop_operation(operation_id, session.principal, services)
     return RedirectResponse(operation_url(operation_id), _SEE_OTHER)
 
 
 async def _read(operation_id: UUID, session: Session, services: Services) -> Operation:
     """Returns an operation to whoever may read what it takes up."""
-    if not any(session.may(scope) for scope in _READ.values()):
+    if not any(session.may(scope) for scope in READ.values()):
         session.principal.demand(Scope.NOTIFICATIONS_READ)
     one = await get_operation(operation_id, session.principal, services)
-    session.principal.demand(_READ[one.subject])
+    session.principal.demand(READ[one.subject])
     return one
 
 

@@ -41,9 +41,8 @@ async def parked_page(request: Request, session: Reader, services: ServicesOf, p
     meant = wanted.wish().filter()
     counts = await count_parked(session.principal, services)
     async with services.database.tenant(tenant_id) as connection:
-        recent = await operations.page(
-            connection, tenant_id, subject=OperationSubject.NOTIFICATION, limit=_RECENT, before=None
-        )
+        subject = [OperationSubject.NOTIFICATION]
+        recent = await operations.page(connection, tenant_id, limit=_RECENT, before=None, subject=subject)
         rows = await parked.page(connection, tenant_id, wanted=meant, limit=paging.fetch, before=paging.before)
     found = paging.page(NotificationPage, rows, shown_notification)
     return render(

@@ -55,7 +55,7 @@ async def series_list(request: Request, session: Reader, services: ServicesOf, p
     async with services.database.tenant(tenant_id) as connection:
         rows = await series_lists.page(connection, tenant_id, wanted=meant, limit=paging.fetch, before=paging.before)
         recent = await operations.page(
-            connection, tenant_id, subject=OperationSubject.SERIES, limit=_RECENT, before=None
+            connection, tenant_id, subject=[OperationSubject.SERIES], limit=_RECENT, before=None
         )
     found = paging.page(SeriesPage, rows, shown_series)
     return render(

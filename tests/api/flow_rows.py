@@ -45,6 +45,12 @@ async def _series(world: World) -> Call:
     return Call(path={"series_id": await flowing.start(world.owner)})
 
 
+async def _taken_up(world: World) -> Call:
+    found = await _series(world)
+    operation = await made(world.owner, "POST", "/v1/series/operations", json={"kind": "pause", "expected": 1})
+    return Call(path={"operation_id": operation["id"]}, secret=(found.path["series_id"],))
+
+
 async def _listed_series(world: World) -> Call:
     found = await _series(world)
     return Call(foreign=200, secret=(found.path["series_id"], "+919876543210"))
@@ -79,6 +85,7 @@ async def _tested(world: World) -> Call:
 
 
 FLOW_ROWS: dict[str, Row] = {
+    "list_operation_series": _taken_up,
     "push_flow": _pushed,
     "list_flows": _listed,
     "get_flow": _flow,
