@@ -4,87 +4,38 @@ A workflow loops: it decides, does what is asked, adds what came of it with `tak
 decision looked at is told with it, so that a timeline can show every condition and what it saw.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from domain.calendar import quiet_until, shift, zone_of
+from domain.calendar import shift, zone_of
 from domain.conditions import ConditionError
-from domain.flow_moments import MissingAnchorError, due_at, latest, moment_of
-from domain.flow_program import Await, Fork, Goto, Instruction, Pause, Program, Round, Take
+from domain.flow_consents import answers_to, standing_of
+from domain.flow_judging import Holds, Judge
+from domain.flow_moments import MissingAnchorError, due_at, latest, let_go, moment_of
+from domain.flow_program import Await, Confirming, Fork, Goto, Instruction, Pause, Program, Round, Take
+from domain.flow_results import Decision, Do, Done, Note, Stuck, Wait
 from domain.flow_state import Heard, Rounds, SeriesState
 from domain.flow_steps import (
     Awaited,
+    Confirm,
     Digest,
     Flow,
     FlowStep,
-    InQuiet,
     Past,
-    Quiet,
     Send,
     Since,
     Stop,
     Throttle,
 )
+from domain.holidays import MissingCalendarError
+from domain.quiet_hours import InQuiet, Quiet
 
-Holds = Callable[[str, Mapping[str, Any]], bool]
-"""Tells whether a condition holds for the facts given."""
+__all__ = ["Decision", "Do", "Done", "Note", "Stuck", "Wait", "decide", "taken"]
 
 MOST_SILENT = 1000
 """Instructions between two things that take time, if the flow has not more; who needs more goes in circles."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Do:
-    """Take a step now, and add what came of it with `taken`; a message is not to go out before `not_before`."""
-
-    step: FlowStep
-    not_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """Do nothing until then, or until something is heard; `until` None waits for that alone."""
-
-    step_id: str
-    until: datetime | None
-    awaited: tuple[Awaited, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """Nothing is left to do: the steps are over, or something ended them."""
-
-    reason: str
-    detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stuck:
-    """It cannot go on until somebody mends what `reason` says: `condition_failed`, `anchor_missing`, `in_circles`."""
-
-    step_id: str | None
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """Something that was decided on the way: `branch`, `skipped`, `heard`, `timeout`, `round`, `missed`, `quiet`."""
-
-    step_id: str
-    kind: str
-    detail: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What comes next, the state in which it does, and what was decided on the way there."""
-
-    next: Do | Wait | Done | Stuck
-    state: SeriesState
-    notes: tuple[Note, ...] = ()
 
 
 def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) -> Decision:
@@ -93,7 +44,7 @@ def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) ->
     Conditions see `facts`, `outcomes` and `heard`.
     """
     notes: list[Note] = []
-    judge = _Judge(holds, state)
+    judge = Judge(holds, state)
     most = max(MOST_SILENT, 4 * len(program.instructions))
     for _ in range(most):
         found = _next(program, state, now, judge, notes)
@@ -104,44 +55,30 @@ def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) ->
     return Decision(next=circles, state=state, notes=tuple(notes))
 
 
-class _Judge:
-    """Judges conditions within one decision, during which nothing new is heard."""
-
-    def __init__(self, holds: Holds, state: SeriesState) -> None:
-        self._holds = holds
-        self._heard = [{"kind": one.kind, "name": one.name, "data": dict(one.data)} for one in state.heard]
-        self._ends: tuple[Mapping[str, Any], bool] | None = None
-
-    def holds(self, condition: str, state: SeriesState) -> bool:
-        """Tells whether a condition holds."""
-        return self._holds(condition, {**state.facts, "outcomes": dict(state.outcomes), "heard": self._heard})
-
-    def ends(self, condition: str, state: SeriesState) -> bool:
-        """Tells whether the condition that ends the series holds; asked again only where an outcome came since."""
-        if self._ends is None or self._ends[0] is not state.outcomes:
-            self._ends = state.outcomes, self.holds(condition, state)
-        return self._ends[1]
-
-
 def _about_to(found: Do | Wait | Done | Stuck, state: SeriesState) -> SeriesState:
     """Returns the state with the mark of a message that is about to be sent: what is heard from now on answers it."""
-    if isinstance(found, Do) and isinstance(found.step, Send):
+    if isinstance(found, Do) and isinstance(found.step, Send | Confirm):
         return replace(state, send_mark=len(state.heard))
     return state
 
 
+_STUCK: Mapping[type[Exception], str] = {
+    ConditionError: "condition_failed",
+    MissingAnchorError: "anchor_missing",
+    MissingCalendarError: "calendar_missing",
+}
+
+
 def _next(
-    program: Program, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
+    program: Program, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done | Stuck:
     step_id = program.step_at(state.place)
     try:
         if (ended := _ended(program, state, judge)) is not None:
             return ended
         return _one(program.instructions[state.place], program.flow, state, now, judge, notes)
-    except ConditionError as error:
-        return Stuck(step_id=step_id, reason="condition_failed", detail=str(error))
-    except MissingAnchorError as error:
-        return Stuck(step_id=step_id, reason="anchor_missing", detail=str(error))
+    except tuple(_STUCK) as error:
+        return Stuck(step_id=step_id, reason=_STUCK[type(error)], detail=str(error))
     except (ValueError, OverflowError) as error:  # beyond the years that there are, or in a zone that there is not
         return Stuck(step_id=step_id, reason="no_such_instant", detail=str(error))
 
@@ -157,7 +94,7 @@ def taken(program: Program, state: SeriesState, outcome: Mapping[str, Any], now:
     return replace(following, stopped=str(outcome["stop"])) if ends else following
 
 
-def _ended(program: Program, state: SeriesState, judge: _Judge) -> Done | None:
+def _ended(program: Program, state: SeriesState, judge: Judge) -> Done | None:
     if state.stopped is not None:
         return Done(reason=state.stopped)
     for awaited in program.flow.stop_when:
@@ -168,8 +105,8 @@ def _ended(program: Program, state: SeriesState, judge: _Judge) -> Done | None:
     return Done(reason="completed") if state.place >= len(program.instructions) else None
 
 
-def _one(
-    instruction: Instruction, flow: Flow, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
+def _one(  # noqa: PLR0911 - one for each instruction
+    instruction: Instruction, flow: Flow, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done:
     """Returns the state after an instruction that takes no time, or what there is to do, to wait for, or its end."""
     match instruction:
@@ -179,6 +116,8 @@ def _one(
             return _pause(instruction, state, now, notes)
         case Await():
             return _await(instruction, state, now, notes)
+        case Confirming():
+            return _confirming(instruction, state, now, notes)
         case Fork():
             return _fork(instruction, state, now, judge, notes)
         case Round():
@@ -197,20 +136,20 @@ def _take(
             return Done(reason="stop_step", detail=step.reason)
         case Digest():
             return _digest(step, state, now)
-        case Send(critical=False) if quiet is not None:
+        case Send(critical=False) | Confirm() if quiet is not None:
             return _send_in_peace(step, quiet, state, now, notes)
         case _:
             return Do(step=step)
 
 
 def _send_in_peace(
-    step: Send, quiet: Quiet, state: SeriesState, now: datetime, notes: list[Note]
+    step: Send | Confirm, quiet: Quiet, state: SeriesState, now: datetime, notes: list[Note]
 ) -> SeriesState | Do | Wait:
-    until = quiet_until(now, quiet.hours, zone_of(state.zone))
+    until = let_go(quiet, state, now)
     if until is None:
         return Do(step=step)
-    if quiet.mode is InQuiet.HOLD_SERIES:
-        return Wait(step_id=step.id, until=until)
+    if quiet.mode is InQuiet.HOLD_SERIES or isinstance(step, Confirm):  # its link must not end before it is there
+        return Wait(step_id=step.id, until=until, spread=quiet.spread or None)
     notes.append(Note(step_id=step.id, kind="quiet", detail={"mode": quiet.mode.value, "until": until}))
     if quiet.mode is InQuiet.HOLD:
         return Do(step=step, not_before=until)
@@ -262,7 +201,22 @@ def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[No
     return state.after(step.id, {"heard": "timeout"}).at(instruction.timeout_to, now)
 
 
-def _fork(instruction: Fork, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]) -> SeriesState:
+def _confirming(instruction: Confirming, state: SeriesState, now: datetime, notes: list[Note]) -> SeriesState | Wait:
+    step = instruction.step
+    standing = standing_of(step, state)
+    if standing in instruction.answers:
+        notes.append(Note(step_id=step.id, kind="consent", detail={"topic": step.topic, "state": standing}))
+        return state.after(step.id, {"consent": standing}).at(instruction.answers[standing], now)
+    if not instruction.asked:
+        return state.at(state.place + 1, now)
+    until = shift(state.entered_at, step.timeout, zone_of(state.zone))
+    if now < until:
+        return Wait(step_id=step.id, until=until, awaited=answers_to(step))
+    notes.append(Note(step_id=step.id, kind="timeout", detail={"until": until}))
+    return state.after(step.id, {"consent": "timeout"}).at(instruction.timeout_to, now)
+
+
+def _fork(instruction: Fork, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]) -> SeriesState:
     for number, (when, place) in enumerate(instruction.cases):
         if judge.holds(when, state):
             notes.append(Note(step_id=instruction.step.id, kind="branch", detail={"case": number, "when": when}))
@@ -272,7 +226,7 @@ def _fork(instruction: Fork, state: SeriesState, now: datetime, judge: _Judge, n
 
 
 def _round(
-    instruction: Round, state: SeriesState, now: datetime, judge: _Judge, notes: list[Note]
+    instruction: Round, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]
 ) -> SeriesState | Wait:
     step = instruction.step
     # The days of a rule count from when it was reached, however often it is asked for until the first of them.
