@@ -1,11 +1,27 @@
 """Consent that a flow asks for: what stands, and what it waits for."""
 
+from collections.abc import Iterable
+
+from domain.consent import Choice, Default, State, Topic, standing
 from domain.flow_state import SeriesState
 from domain.flow_steps import Awaited, Confirm
+from domain.recipients import Channel
 
 CONFIRMED = "consent.confirmed"
 CHANGED = "consent"
 """The kind of what a series looks at anew because somebody chose something; it is not kept as heard."""
+
+
+def standing_among(step: Confirm, channels: Iterable[Channel], choices: Iterable[Choice]) -> str:
+    """Returns what stands of a consent by what somebody chose: `granted` over one of its channels is enough.
+
+    What a topic says of those who chose nothing does not count: who is asked has to answer.
+    """
+    topic, chosen = Topic(name=step.topic, default=Default.OPTED_OUT), list(choices)
+    found = {standing(topic, channel, chosen) for channel in ([step.channel] if step.channel else channels)}
+    if State.GRANTED in found:
+        return State.GRANTED.value
+    return State.DENIED.value if found == {State.DENIED} else State.UNSET.value
 
 
 def standing_of(step: Confirm, state: SeriesState) -> str:

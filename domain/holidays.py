@@ -1,6 +1,6 @@
 """Days off: those that a calendar of a tenant names, once or every year."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -24,6 +24,30 @@ class Holidays:
 
 NO_HOLIDAYS = Holidays()
 """Days off that nobody has."""
+
+_LEAP_YEAR = 2000
+_YEARLY_LENGTH = len("08-15")
+
+
+def read(days: Iterable[str]) -> Holidays:
+    """Returns the days that texts name: `2026-11-08` once, `08-15` every year.
+
+    Raises:
+        ValueError: One of them is no day.
+    """
+    dates: set[date] = set()
+    yearly: set[tuple[int, int]] = set()
+    for one in days:
+        try:
+            is_yearly = len(one) == _YEARLY_LENGTH
+            found = date.fromisoformat(f"{_LEAP_YEAR}-{one}" if is_yearly else one)
+        except ValueError as error:
+            raise ValueError(f"{one!r} is no day; write one like 2026-11-08, or 08-15 for every year") from error
+        if is_yearly:
+            yearly.add((found.month, found.day))
+        else:
+            dates.add(found)
+    return Holidays(dates=frozenset(dates), yearly=frozenset(yearly))
 
 
 class MissingCalendarError(LookupError):

@@ -242,6 +242,6 @@ class Flows:
             if row is None:
                 raise LookupError(f"there is no series {series_id}")
             program = await Programs().get(connection, ground.tenant_id, row.flow_version_id)
-            state = await state_of_series(connection, ground.tenant_id, row)
+            state = await state_of_series(connection, ground.tenant_id, row, program.flow)
         heard = [Heard(kind=one.kind, name=one.name, at=one.at, data=dict(one.data)) for one in self._script]
         return list(preview.of_preview(simulate(program, state, holds, heard)))

@@ -1,20 +1,26 @@
 """Asking for consent as a step of a flow."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
 
+from domain.consent import Choice, State
 from domain.durations import parse
+from domain.flow_consents import standing_among
 from domain.flow_events import every_step
+from domain.flow_needs import calendars_of, questions_of, standing_by_topic
 from domain.flow_preview import simulate
 from domain.flow_program import compiled
 from domain.flow_state import Heard, SeriesState
 from domain.flow_steering import skipped
-from domain.flow_steps import Confirm, Flow
-from domain.flows import Do, Wait, decide, taken
+from domain.flow_steps import Confirm, Flow, NextLocal, Wait
+from domain.flows import Do, decide, taken
+from domain.flows import Wait as Pending
 from domain.quiet_hours import InQuiet, Quiet
+from domain.recipients import Channel
 from tests.domain.flow_play import START, at, flow, holds, played, send, state
 from tests.domain.test_flow_quiet import NIGHT
 
@@ -66,12 +72,10 @@ def asked() -> SeriesState:
 def test_what_was_chosen_elsewhere_while_it_waits_counts_too(standing: str, step: str) -> None:
     waiting = asked()
     waits = decide(compiled(FLOW), waiting, START, holds).next
-    assert isinstance(waits, Wait)
+    assert isinstance(waits, Pending)
     assert waits.until == START + timedelta(days=2)
     assert [(one.kind, one.name) for one in waits.awaited] == [("event", "consent.confirmed"), ("consent", "news")]
-    changed = SeriesState(
-        **{name: getattr(waiting, name) for name in SeriesState.__dataclass_fields__} | {"consents": {"ask": standing}}
-    )
+    changed = replace(waiting, consents={"ask": standing})
     decision = decide(compiled(FLOW), changed, START, holds)
     assert isinstance(decision.next, Do)
     assert decision.next.step.id == step
@@ -84,7 +88,7 @@ def test_the_question_waits_until_the_quiet_is_over(mode: InQuiet) -> None:
     night = START + timedelta(hours=12)
     quiet = flow(ASK, quiet=Quiet(hours=NIGHT, mode=mode))
     waits = decide(compiled(quiet), state(), night, holds).next
-    assert isinstance(waits, Wait)
+    assert isinstance(waits, Pending)
     assert waits.until == START + timedelta(hours=23)
 
 
@@ -102,3 +106,44 @@ def test_steps_of_all_answers_are_steps_of_the_flow() -> None:
 def test_a_preview_says_what_is_asked() -> None:
     first = simulate(compiled(Flow(name="one", steps=(ASK,))), state(), holds)[0]
     assert first.detail == {"send": "confirm_news", "confirms": "news"}
+
+
+EMAIL, WHATSAPP = Channel.EMAIL, Channel.WHATSAPP
+
+
+def chose(what: State, channel: Channel | None = None, topic: str | None = "news", day: int = 0) -> Choice:
+    return Choice(channel=channel, topic=topic, state=what, at=START + timedelta(days=day))
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "choices", "expected"),
+    [
+        (None, [], "unset"),
+        (None, [chose(State.PENDING)], "unset"),
+        (None, [chose(State.GRANTED)], "granted"),
+        (None, [chose(State.DENIED), chose(State.GRANTED, EMAIL)], "granted"),
+        (None, [chose(State.DENIED, EMAIL)], "unset"),
+        (None, [chose(State.GRANTED), chose(State.DENIED, topic=None, channel=EMAIL)], "granted"),
+        (None, [chose(State.DENIED)], "denied"),
+        (WHATSAPP, [chose(State.GRANTED, EMAIL)], "unset"),
+        (WHATSAPP, [chose(State.GRANTED)], "granted"),
+        (WHATSAPP, [chose(State.DENIED, WHATSAPP, None), chose(State.UNSET, WHATSAPP)], "denied"),
+    ],
+    ids=[
+        "nothing", "only asked", "yes", "yes over one channel", "no over one of two", "a topic outranks a channel",
+        "no", "yes over another channel", "yes to all", "a stop",
+    ],
+)  # fmt: skip
+def test_what_stands_of_a_consent(asked_for: Channel | None, choices: list[Choice], expected: str) -> None:
+    assert standing_among(replace(ASK, channel=asked_for), (EMAIL, WHATSAPP), choices) == expected
+
+
+def test_what_a_flow_asks_of_elsewhere_is_known_without_playing_it() -> None:
+    nine = Wait(id="nine", moment=NextLocal(at=time(9), holidays="india"))
+    nested = replace(ASK, then=(nine, Wait(id="ten", moment=NextLocal(at=time(10)))))
+    asking = flow(nested, quiet=Quiet(hours=NIGHT, holidays="bavaria"))
+    assert calendars_of(asking) == {"india", "bavaria"}
+    assert questions_of(asking) == (nested,)
+    assert calendars_of(flow(send("hello"))) == frozenset()
+    assert standing_by_topic(asking, {"news": "granted", "offers": "denied"}) == {"ask": "granted"}
+    assert standing_by_topic(asking, {}) == {}

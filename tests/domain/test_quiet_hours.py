@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from domain.calendar import next_local, zone_of
-from domain.holidays import Holidays, MissingCalendarError, holidays_of
+from domain.holidays import Holidays, MissingCalendarError, holidays_of, read
 from domain.quiet_hours import Peace, QuietHours
 
 KOLKATA = zone_of("Asia/Kolkata")
@@ -117,3 +117,14 @@ def test_a_calendar_is_asked_by_its_name() -> None:
     assert date(2026, 11, 8) not in holidays_of(None, {"india": DIWALI})
     with pytest.raises(MissingCalendarError, match="no calendar 'mars'"):
         holidays_of("mars", {"india": DIWALI})
+
+
+def test_days_are_read_as_dates_and_as_days_of_every_year() -> None:
+    assert read(["2026-11-08", "08-15"]) == DIWALI
+    assert date(2028, 2, 29) in read(["02-29"])
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "13-01", "tomorrow", "2026-1-1", ""])
+def test_what_is_no_day_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(ValueError, match="is no day"):
+        read([text])
