@@ -16,6 +16,7 @@ from stack.reconcile import reconcile
 from stack.replies import replies
 from stack.schedule import schedule
 from stack.series import series
+from stack.suppressions import suppressions
 
 app = typer.Typer(
     name="carillon",
@@ -29,6 +30,7 @@ app.add_typer(parked, name="parked")
 app.add_typer(flow, name="flow")
 app.add_typer(series, name="series")
 app.add_typer(replies, name="replies")
+app.add_typer(suppressions, name="suppressions")
 app.add_typer(schedule, name="schedule")
 app.add_typer(notifications, name="notifications")
 app.command()(explain)
