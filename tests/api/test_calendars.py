@@ -1,7 +1,14 @@
 """Calendars over HTTP: created, replaced, asked by flows, and kept as long as one asks them."""
 
+from uuid import UUID
+
 import httpx
 import pytest
+from sqlalchemy import select
+
+from db.session import Database
+from db.tables import outbox
+from tests.api import flowing, sending
 
 QUIET = """
 name: reminder
@@ -69,3 +76,25 @@ async def test_quiet_hours_that_make_no_sense_are_refused(client: httpx.AsyncCli
     checked = (await client.post("/v1/flows/check", json={"definition": definition})).json()
     assert not checked["valid"]
     assert why in checked["faults"][0]["message"]
+
+
+async def test_series_that_ask_a_calendar_look_again_when_it_changes(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    await sending.publish(client)
+    await client.put("/v1/calendars/india", json={"days": []})
+    await client.put("/v1/calendars/other", json={"days": []})
+    await flowing.publish(client, QUIET)
+    series_id = await flowing.start(client)
+
+    async def woken() -> int:
+        async with database.tenant(tenant_id) as connection:
+            left = select(outbox.c.id).where(outbox.c.workflow_id == f"series/{series_id}", outbox.c.kind == "signal")
+            return len((await connection.execute(left)).all())
+
+    await client.put("/v1/calendars/other", json={"days": ["08-15"]})
+    assert await woken() == 0
+    await client.put("/v1/calendars/india", json={"days": ["08-15"]})
+    assert await woken() == 1
+    await client.put("/v1/calendars/india", json={"days": ["08-15"]})
+    assert await woken() == 1
