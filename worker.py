@@ -97,8 +97,7 @@ async def compose(
     downloads, calls = Downloads(allowed_hosts), WebCalls(allowed_hosts)
     transport = Transport(connections=local_activities)
     providers = AccountProviders(key_ring)
-    links = Links(key_ring, public_url)
-    composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring), links)
+    composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring), Links(key_ring, public_url))
     delivery = _delivery(database, transport, composer, bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     async with aclosing(transport), aclosing(downloads), aclosing(calls):
@@ -110,7 +109,7 @@ async def compose(
                 *_of_deliveries(database, delivery),
                 *_of_accounts(database, providers, allowed_hosts),
                 *_of_the_database(database),
-                *_of_series(database, calls, key_ring, links),
+                *_of_series(database, calls, key_ring, public_url),
                 *_of_housekeeping(client, database),
             ],
             interceptors=[FirstOutcomes(bulkheads)],
@@ -143,10 +142,10 @@ def _of_the_database(database: Database) -> list[Callable[..., Any]]:
     ]
 
 
-def _of_series(database: Database, calls: WebCalls, key_ring: KeyRing, links: Links) -> list[Callable[..., Any]]:
+def _of_series(database: Database, calls: WebCalls, key_ring: KeyRing, public_url: str) -> list[Callable[..., Any]]:
     """Returns the activities of series: their looks, and what asks services of tenants."""
     asking = SeriesCalls(database, calls, key_ring)
-    return [SeriesSteps(database, links).advance, asking.call, asking.give_up]
+    return [SeriesSteps(database, Links(key_ring, public_url)).advance, asking.call, asking.give_up]
 
 
 def _of_accounts(
