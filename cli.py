@@ -17,6 +17,7 @@ from stack.reconcile import reconcile
 from stack.replies import replies
 from stack.schedule import schedule
 from stack.series_operate import series
+from stack.suppressions import suppressions
 
 app = typer.Typer(
     name="carillon",
@@ -31,6 +32,7 @@ app.add_typer(flow, name="flow")
 app.add_typer(series, name="series")
 app.add_typer(operations, name="operations")
 app.add_typer(replies, name="replies")
+app.add_typer(suppressions, name="suppressions")
 app.add_typer(schedule, name="schedule")
 app.add_typer(notifications, name="notifications")
 app.command()(explain)

@@ -110,7 +110,7 @@ async def compose(
                 *_of_deliveries(database, delivery),
                 *_of_accounts(database, providers, allowed_hosts),
                 *_of_the_database(database),
-                *_of_services(database, calls, key_ring),
+                *_of_series(database, calls, key_ring, public_url),
                 *_of_housekeeping(client, database),
             ],
             interceptors=[FirstOutcomes(bulkheads)],
@@ -139,15 +139,14 @@ def _of_the_database(database: Database) -> list[Callable[..., Any]]:
         many.step,
         many.resume_capped,
         Orphans(database).resume,
-        SeriesSteps(database).advance,
         ScheduleRuns(database).step,
     ]
 
 
-def _of_services(database: Database, calls: WebCalls, key_ring: KeyRing) -> list[Callable[..., Any]]:
-    """Returns the activities that ask services of tenants."""
+def _of_series(database: Database, calls: WebCalls, key_ring: KeyRing, public_url: str) -> list[Callable[..., Any]]:
+    """Returns the activities of series: their looks, and what asks services of tenants."""
     asking = SeriesCalls(database, calls, key_ring)
-    return [asking.call, asking.give_up]
+    return [SeriesSteps(database, Links(key_ring, public_url)).advance, asking.call, asking.give_up]
 
 
 def _of_accounts(

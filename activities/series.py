@@ -1,6 +1,7 @@
 """A look at a series: what is due is decided and done in one transaction, so it is done once, whatever breaks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,10 +9,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
+from activities.links import Links
 from activities.persistence import persist
 from activities.programs import Programs
 from activities.series_facts import facts_with_outcomes, state_of_series
 from activities.series_messages import ENDINGS, take_back
+from activities.series_questions import ask, message_of
 from activities.series_sends import NotPossible, Sending, Sends
 from activities.series_updates import updated
 from crashpoints import crash_here
@@ -22,7 +25,7 @@ from db.session import Database
 from domain.conditions import ConditionError, holds
 from domain.flow_program import Program
 from domain.flow_state import SeriesState
-from domain.flow_steps import Awaited, Call, Send, Throttle, Update
+from domain.flow_steps import Awaited, Call, Confirm, Send, Throttle, Update
 from domain.flows import Decision, Do, Done, Stuck, Wait, decide, taken
 from domain.series import Pause, SeriesInput, SeriesStatus
 
@@ -30,13 +33,21 @@ _MOST_AT_ONCE = 10
 """Steps of one look; after them the workflow is told, so that it stays the one who acts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Means:
+    """What steps are taken with, beside the transaction."""
+
+    sends: Sends
+    links: Links
+
+
 class SeriesSteps:
     """Decides what a series does next, and does it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, links: Links) -> None:
         self._database = database
         self._programs = Programs()
-        self._sends = Sends()
+        self._means = _Means(sends=Sends(), links=links)
 
     @activity.defn(name="series.advance")
     async def advance(self, order: SeriesInput, now: datetime) -> Pause:
@@ -62,7 +73,7 @@ class SeriesSteps:
                 return Pause(ended=row.reason or row.status)
             if row.status == SeriesStatus.PAUSED:
                 return Pause(shown="paused")
-            pause = await _Look(connection, tenant_id, row, now).take(self._programs, self._sends)
+            pause = await _Look(connection, tenant_id, row, now).take(self._programs, self._means)
             crash_here("before_series_commit")
         crash_here("after_series_commit")
         return pause
@@ -76,12 +87,12 @@ class _Look:
         self._entries: list[Entry] = []
         self._zone = "UTC"
 
-    async def take(self, programs: Programs, sends: Sends) -> Pause:
+    async def take(self, programs: Programs, means: _Means) -> Pause:
         """Decides, does one thing at most, and writes down what came of it."""
         if self._row.flow_status != "active":
             return Pause(shown=f"its flow is {self._row.flow_status}")
         program = await programs.get(self._connection, self._tenant_id, self._row.flow_version_id)
-        state = await state_of_series(self._connection, self._tenant_id, self._row)
+        state = await state_of_series(self._connection, self._tenant_id, self._row, program.flow)
         self._zone = state.zone
         decision = decide(program, state, self._now, holds)
         if self._row.status == SeriesStatus.PARKED and not isinstance(decision.next, Done):
@@ -89,16 +100,16 @@ class _Look:
         for one in decision.notes:
             self._note(one.kind, one.step_id, **one.detail)
         try:
-            return await self._carry_out(program, decision, sends)
+            return await self._carry_out(program, decision, means)
         except NotPossible as error:
             return await self._park(program, decision, error.reason, error.detail)
         except ConditionError as error:
             return await self._park(program, decision, "condition_failed", str(error))
 
-    async def _carry_out(self, program: Program, decision: Decision, sends: Sends) -> Pause:
+    async def _carry_out(self, program: Program, decision: Decision, means: _Means) -> Pause:
         match decision.next:
             case Do():
-                return await self._do(program, decision.state, decision.next, sends)
+                return await self._do(program, decision.state, decision.next, means)
             case Wait():
                 return await self._wait(program, decision.state, decision.next)
             case Stuck():
@@ -115,34 +126,40 @@ class _Look:
         )
         return Pause(ended=done.reason)
 
-    async def _do(self, program: Program, state: SeriesState, do: Do, sends: Sends) -> Pause:
+    async def _do(self, program: Program, state: SeriesState, do: Do, means: _Means) -> Pause:
         facts = facts_with_outcomes(state)
         if isinstance(do.step, Call):  # asked outside of any transaction, and taken when it has answered
             await self._save(state, step=do.step.id, next_at=None, wakes=_wakes(program))
             return Pause(call=True, shown=f"asks a service: {do.step.id}")
-        outcome = await self._outcome(do, facts, sends)
+        outcome = await self._outcome(do, facts, means)
         self._note(_DONE[type(do.step)], do.step.id, **outcome)
         following = taken(program, state, outcome, self._now)
         await self._save(following, step=program.next_step(following.place), next_at=None, wakes=[])
         return Pause(again=True)
 
-    async def _outcome(self, do: Do, facts: Mapping[str, Any], sends: Sends) -> dict[str, Any]:
+    async def _outcome(self, do: Do, facts: Mapping[str, Any], means: _Means) -> dict[str, Any]:
         """Takes a step, and returns what came of it."""
         row = self._row
         match do.step:
             case Send():
-                number = row.entries + len(self._entries) + 1
-                sending = Sending(
-                    series=row, step=do.step, number=number, facts=facts, now=self._now, zone=self._zone,
-                    not_before=do.not_before,
-                )  # fmt: skip
-                return await sends.send(self._connection, self._tenant_id, sending)
+                sending = self._sending(do.step, facts, do.not_before)
+                return await means.sends.send(self._connection, self._tenant_id, sending)
+            case Confirm():
+                asking = self._sending(message_of(do.step), facts, None)
+                return await ask(self._connection, self._tenant_id, means.sends, means.links, do.step, asking)
             case Throttle():
                 return await series_steps.throttled(self._connection, self._tenant_id, row, do.step, self._now)
             case Update():
                 return await updated(self._connection, self._tenant_id, row, do.step, facts, self._now)
             case _:
                 raise LookupError(f"{do.step!r} takes no time")
+
+    def _sending(self, step: Send, facts: Mapping[str, Any], not_before: datetime | None) -> Sending:
+        number = self._row.entries + len(self._entries) + 1
+        return Sending(
+            series=self._row, step=step, number=number, facts=facts, now=self._now, zone=self._zone,
+            not_before=not_before,
+        )  # fmt: skip
 
     async def _wait(self, program: Program, state: SeriesState, wait: Wait) -> Pause:
         if (wait.step_id, wait.until) != (self._row.step, self._row.next_at):
@@ -173,7 +190,7 @@ class _Look:
         )
 
 
-_DONE = {Send: "sent", Throttle: "throttle", Update: "updated"}
+_DONE = {Send: "sent", Confirm: "sent", Throttle: "throttle", Update: "updated"}
 
 
 def _wakes(program: Program, awaited: Sequence[Awaited] = ()) -> list[dict[str, str | None]]:

@@ -131,7 +131,8 @@ class SeriesCalls:
         if row is None or row.status != SeriesStatus.RUNNING or row.flow_status != "active":
             return None
         program = await self._programs.get(connection, tenant_id, row.flow_version_id)
-        decision = decide(program, await state_of_series(connection, tenant_id, row), now, holds)
+        state = await state_of_series(connection, tenant_id, row, program.flow)
+        decision = decide(program, state, now, holds)
         if not isinstance(decision.next, Do) or not isinstance(decision.next.step, Call):
             return None
         return _Asking(row=row, program=program, state=decision.state, step=decision.next.step)

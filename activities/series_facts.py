@@ -7,22 +7,27 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import series, series_steps
+from db import calendars, series, series_steps
+from db.asked_consents import standing_consents
 from db.flow_json import state_of
 from db.json import plain
 from db.series import Series
 from db.series_steps import Receiver
+from domain.flow_needs import calendars_of, questions_of
 from domain.flow_state import SeriesState
+from domain.flow_steps import Flow
 
 
-async def state_of_series(connection: AsyncConnection, tenant_id: UUID, row: Series) -> SeriesState:
-    """Returns the state of a stored series; the recipient counts as it is now, not as it was at the start."""
+async def state_of_series(connection: AsyncConnection, tenant_id: UUID, row: Series, flow: Flow) -> SeriesState:
+    """Returns the state of a stored series; the recipient, calendars and consent count as they are now."""
     receiver = await series_steps.receiver(connection, tenant_id, row.receiver_id)
     return state_of(
         {"entered_at": row.started_at.isoformat(), **plain(dict(row.state))},
         started_at=row.started_at,
         # Whose clock counts: what the start said, else the recipient's.
         zone=row.zone or (receiver.zone if receiver else None) or "UTC",
+        calendars=await calendars.holidays(connection, tenant_id, calendars_of(flow)),
+        consents=await standing_consents(connection, tenant_id, row, questions_of(flow)),
         place=row.place,
         anchors={name: datetime.fromisoformat(text) for name, text in row.anchors.items()},
         facts=facts_of(row, receiver),

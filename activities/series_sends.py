@@ -1,7 +1,7 @@
 """The message of a series' step, as the notification that it becomes, accepted in the transaction of the step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -45,6 +45,7 @@ class Sending:
         number: The place of the message in its series' timeline, by which it is itself.
         facts: What expressions of the step see.
         now: When the step is taken, by its workflow's clock; `zone` is the recipient's.
+        more: What its text sees beside the data.
     """
 
     series: Series
@@ -54,6 +55,7 @@ class Sending:
     now: datetime
     zone: str
     not_before: datetime | None
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def receiver(self) -> tuple[str, str]:
         """Returns the kind and the value of whom it reaches.
@@ -125,7 +127,8 @@ def _checked(sending: Sending, found: Found, version: PreparedVersion) -> dict[s
     series, step = sending.series, sending.step
     said = {name: value_of(expression, sending.facts) for name, expression in step.data.items()}
     about = {"id": str(series.id), "key": series.key, "flow": series.flow, "step": step.id}
-    data = with_defaults(version.schema, {"event": series.event, "series": about, **series.data, **said})
+    seen = {"event": series.event, "series": about, **series.data, **said, **sending.more}
+    data = with_defaults(version.schema, seen)
     channels = _channels(step, found, version)
     if not any(channel in version.paths for channel in channels):
         names = ", ".join(channel.value for channel in channels)

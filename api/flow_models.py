@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
+from api.flow_quiet import QuietHoursRule
 from api.flow_words import (
     DAYS,
     Anchor,
+    CalendarName,
     Clock,
     Condition,
     Day,
@@ -75,6 +77,7 @@ class NextMoment(Body):
 
     next: Clock
     weekdays: list[Day] = Field(default=list(DAYS), min_length=1, max_length=7)
+    holidays: CalendarName | None = Field(default=None, description="The calendar whose days are left out.")
 
 
 def _kind_of_moment(value: Any) -> str:
@@ -106,6 +109,20 @@ class WaitForStep(_Step):
         default="previous_send", alias="from", description="What was heard earlier, from then on, counts too."
     )
     then: "list[AnyStep]" = Field(default_factory=list)
+    on_timeout: "list[AnyStep]" = Field(default_factory=list)
+
+
+class ConfirmStep(_Step):
+    """Asks for consent, unless it stands already, and waits for the answer."""
+
+    confirm: TemplateName = Field(description="The template that asks; it writes `{{ confirm_url }}`.")
+    topic: NamedTopic
+    channel: Channel | None = Field(default=None, description="For which channel; all, where none is named.")
+    channels: Channels | None = Field(default=None, description="Over which the question goes.")
+    data: dict[Anchor, Condition] = Field(default_factory=dict, description="Variables, each an expression.")
+    timeout: Length = Field(default="7d", description="How long the link can be used, and the series waits.")
+    then: "list[AnyStep]" = Field(default_factory=list)
+    on_denied: "list[AnyStep]" = Field(default_factory=list)
     on_timeout: "list[AnyStep]" = Field(default_factory=list)
 
 
@@ -195,10 +212,10 @@ class StopStep(_Step):
 
 
 _STEPS: tuple[type[Body], ...] = (
-    SendStep, WaitStep, WaitForStep, BranchStep, RepeatStep,
+    SendStep, WaitStep, WaitForStep, ConfirmStep, BranchStep, RepeatStep,
     DigestStep, ThrottleStep, CallStep, UpdateStep, StopStep,
 )  # fmt: skip
-VERBS = ("send", "wait", "wait_for", "branch", "repeat", "digest", "throttle", "call", "update", "stop")
+VERBS = ("send", "wait", "wait_for", "confirm", "branch", "repeat", "digest", "throttle", "call", "update", "stop")
 
 
 def verb_of(value: Any) -> str | None:
@@ -218,6 +235,7 @@ AnyStep = Annotated[
     Annotated[SendStep, Tag("step send")]
     | Annotated[WaitStep, Tag("step wait")]
     | Annotated[WaitForStep, Tag("step wait_for")]
+    | Annotated[ConfirmStep, Tag("step confirm")]
     | Annotated[BranchStep, Tag("step branch")]
     | Annotated[RepeatStep, Tag("step repeat")]
     | Annotated[DigestStep, Tag("step digest")]
@@ -248,17 +266,6 @@ class Receiver(Body):
         return self
 
 
-class QuietHoursRule(Body):
-    """When the recipient is left alone, in the recipient's own time."""
-
-    begin: Clock = Field(alias="from")
-    end: Clock = Field(alias="to", description="Not quiet any more; earlier than `from` means the next day.")
-    days: list[Day] = Field(default=list(DAYS), min_length=1, max_length=7, description="Days on which it begins.")
-    mode: Literal["hold", "hold_series", "skip", "ignore"] = Field(
-        default="hold_series", description="Hold the message, hold the whole series, leave the message out, or send."
-    )
-
-
 class FlowFile(Body):
     """A flow as its file says it."""
 
@@ -279,5 +286,5 @@ class FlowFile(Body):
     quiet_hours: QuietHoursRule | None = None
 
 
-for _model in (WaitForStep, BranchCase, BranchStep, RepeatStep, FlowFile):
+for _model in (WaitForStep, ConfirmStep, BranchCase, BranchStep, RepeatStep, FlowFile):
     _model.model_rebuild()

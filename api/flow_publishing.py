@@ -10,11 +10,13 @@ from api.audit import record
 from api.auth import Principal
 from api.models import Shown
 from api.problems import invalid
-from db import flows, series_fleet
+from db import calendars, flows, series_fleet
 from db.flow_json import flow_of
 from db.flows import FlowVersion, StoredFlow
 from domain.faults import Fault
+from domain.flow_needs import calendars_of
 from domain.flow_program import Program, compiled
+from domain.flow_steps import Flow
 
 
 class Waiting(Shown):
@@ -54,10 +56,12 @@ async def publish(
     """Publishes a version of a locked flow, and returns how many series went over or were stopped.
 
     Raises:
-        Problem: A series stands at a step that the new version does not have; nothing was changed.
+        Problem: A series stands at a step that the new version does not have, or it asks a calendar that is not there;
+            nothing was changed.
     """
     tenant_id, flow_id = principal.tenant_id, asked.flow.id
     program = compiled(flow_of(asked.version.definition))
+    await _check_calendars(connection, tenant_id, program.flow, asked.version.number)
     places = _places(asked, program, waiting) if asked.mode == "migrate" else {}
     others = sum(one.count for one in waiting if one.version != asked.version.number)
     if dry_run:
@@ -73,6 +77,16 @@ async def publish(
     facts = {"name": asked.flow.name, "version": asked.version.number, "mode": asked.mode, "changed": changed}
     await record(connection, principal, "flow.published", flow_id, **facts)
     return changed
+
+
+async def _check_calendars(connection: AsyncConnection, tenant_id: UUID, flow: Flow, number: int) -> None:
+    """Raises that a version asks calendars that are not there; those that are there stay until it is published."""
+    asked = calendars_of(flow)
+    missing = sorted(asked - (await calendars.holidays(connection, tenant_id, asked, hold=True)).keys())
+    if missing:
+        told = ", ".join(map(repr, missing))
+        message = f"version {number} asks the calendar {told}, which is not there; put it, or correct the name"
+        raise invalid(Fault(pointer="/version", message=message))
 
 
 def _places(asked: Publishing, program: Program, waiting: Sequence[Waiting]) -> dict[str, tuple[str, int]]:

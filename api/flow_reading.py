@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from api import flow_models as wire
+from api.flow_quiet import QuietHoursRule
 from api.flow_words import DAYS, clock
 from domain import durations
 from domain import flow_steps as flow
-from domain.calendar import QuietHours
 from domain.conditions import ConditionError, check
 from domain.faults import Fault
+from domain.quiet_hours import InQuiet, Quiet, QuietHours
 from domain.recipients import Channel
 
 KNOWN = frozenset({"event", "recipient", "series", "data", "outcomes", "heard"})
@@ -123,6 +124,23 @@ class _Reading:
             on_timeout=self.steps(step.on_timeout, f"{pointer}/on_timeout"),
         )
 
+    def confirm(self, step: wire.ConfirmStep, name: str, pointer: str) -> flow.Confirm:
+        """Returns a step that asks for consent."""
+        for key, expression in step.data.items():
+            self.judge(expression, f"{pointer}/data/{key}")
+        return flow.Confirm(
+            id=name,
+            template=step.confirm,
+            topic=step.topic,
+            timeout=durations.parse(step.timeout),
+            channel=step.channel,
+            channels=tuple(Channel(one) for one in step.channels or ()),
+            data=dict(step.data),
+            then=self.steps(step.then, f"{pointer}/then"),
+            on_denied=self.steps(step.on_denied, f"{pointer}/on_denied"),
+            on_timeout=self.steps(step.on_timeout, f"{pointer}/on_timeout"),
+        )
+
     def branch(self, step: wire.BranchStep, name: str, pointer: str) -> flow.Branch:
         """Returns a step that chooses."""
         cases = []
@@ -176,6 +194,7 @@ _MAKERS: dict[type, Callable[[_Reading, Any, str, str], flow.FlowStep]] = {
     wire.SendStep: _Reading.send,
     wire.WaitStep: _Reading.wait,
     wire.WaitForStep: _Reading.wait_for,
+    wire.ConfirmStep: _Reading.confirm,
     wire.BranchStep: _Reading.branch,
     wire.RepeatStep: _Reading.repeat,
     wire.DigestStep: _Reading.digest,
@@ -203,7 +222,8 @@ def _moment(said: str | wire.UntilMoment | wire.NextMoment) -> flow.Moment:
         case str():
             return flow.For(span=durations.parse(said))
         case wire.NextMoment():
-            return flow.NextLocal(at=clock(said.next), weekdays=frozenset(map(DAYS.index, said.weekdays)))
+            weekdays = frozenset(map(DAYS.index, said.weekdays))
+            return flow.NextLocal(at=clock(said.next), weekdays=weekdays, holidays=said.holidays)
         case _:
             is_instant = said.until[0].isdigit()
             return flow.Until(
@@ -219,12 +239,16 @@ def _receiver(said: wire.Receiver | None) -> tuple[str, str] | None:
     return next(iter(given.items()), None)
 
 
-def _quiet(said: wire.QuietHoursRule | None) -> flow.Quiet | None:
+def _quiet(said: QuietHoursRule | None) -> Quiet | None:
     if said is None or said.mode == "ignore":
         return None
-    weekdays = frozenset(map(DAYS.index, said.days))
-    hours = QuietHours(start=clock(said.begin), end=clock(said.end), weekdays=weekdays)
-    return flow.Quiet(hours=hours, mode=flow.InQuiet(said.mode))
+    if said.begin is None or said.end is None:  # holidays alone
+        hours = QuietHours(start=time(0), end=time(0), weekdays=frozenset())
+    else:
+        weekdays = frozenset(map(DAYS.index, said.days))
+        hours = QuietHours(start=clock(said.begin), end=clock(said.end), weekdays=weekdays)
+    spread = durations.parse(said.spread).exact if said.spread else timedelta(0)
+    return Quiet(hours=hours, mode=InQuiet(said.mode), spread=spread, holidays=said.holidays)
 
 
 def _awaited(hearings: Sequence[str]) -> tuple[flow.Awaited, ...]:

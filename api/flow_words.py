@@ -56,6 +56,8 @@ Hearing = Annotated[
         max_length=220,
     ),
 ]
+CALENDAR_NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+CalendarName = Annotated[str, StringConstraints(pattern=CALENDAR_NAME, max_length=64)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
 

@@ -9,19 +9,23 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from api.auth import Principal, needs
+from api.flow_days import MOST_DAYS, Day
 from api.flow_files import LARGEST, Misprint, read
-from api.flow_words import Anchor
+from api.flow_words import Anchor, CalendarName
 from api.models import Body, Json, JsonObject, Moment, Shown, Text
 from api.problems import invalid
 from api.recipient_models import Zone
 from api.routing import noun_router
 from api.scopes import Scope
+from api.template_models import NamedTopic
 from domain.conditions import ConditionError, holds
 from domain.faults import Fault
+from domain.flow_needs import standing_by_topic
 from domain.flow_preview import Entry, simulate
 from domain.flow_program import compiled
 from domain.flow_state import Heard, SeriesState
 from domain.flow_steps import Flow
+from domain.holidays import read as read_days
 
 router = noun_router("/v1/flows", "Flows")
 
@@ -78,6 +82,9 @@ class ScriptedHearing(Body):
     data: JsonObject = Field(default_factory=dict)
 
 
+PreviewDays = Annotated[list[Day], Field(max_length=MOST_DAYS)]
+
+
 class FlowPreview(Body):
     """A definition, and the series to play."""
 
@@ -88,6 +95,12 @@ class FlowPreview(Body):
     event: JsonObject = Field(default_factory=dict, description="The event that starts it.")
     recipient: JsonObject = Field(default_factory=dict)
     data: JsonObject = Field(default_factory=dict)
+    calendars: dict[CalendarName, PreviewDays] = Field(
+        default_factory=dict, max_length=50, description="The days of calendars, by name."
+    )
+    consents: dict[NamedTopic, Literal["granted", "denied"]] = Field(
+        default_factory=dict, max_length=50, description="What the recipient chose already, by topic."
+    )
     heard: list[ScriptedHearing] = Field(default_factory=list, max_length=MOST_HEARD, description="What happens.")
 
 
@@ -136,7 +149,15 @@ def _simulated(flow: Flow, body: FlowPreview) -> Sequence[Entry]:
         Heard(kind=one.kind, at=one.at, name=one.name, data=said["data"])
         for one, said in zip(body.heard, plain["heard"], strict=True)
     ]
-    state = SeriesState(started_at=start, entered_at=start, zone=body.zone, anchors=body.anchors, facts=facts)
+    state = SeriesState(
+        started_at=start,
+        entered_at=start,
+        zone=body.zone,
+        anchors=body.anchors,
+        facts=facts,
+        calendars={name: read_days(days) for name, days in body.calendars.items()},
+        consents=standing_by_topic(flow, body.consents),
+    )
     return simulate(compiled(flow), state, bounded_judge(), script)
 
 

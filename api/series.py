@@ -179,7 +179,7 @@ async def get_series_upcoming(series_id: SeriesId, principal: Reader, services: 
         if row.ended_at is not None:
             return Upcoming(zone=None, entries=[])
         program = await _PROGRAMS.get(connection, tenant_id, row.flow_version_id)
-        state = await state_of_series(connection, tenant_id, row)
+        state = await state_of_series(connection, tenant_id, row, program.flow)
     entries = await asyncio.to_thread(simulate, program, state, bounded_judge(), begin=datetime.now(UTC))
     return Upcoming(zone=state.zone, entries=[shown_entry(entry) for entry in entries])
 

@@ -159,9 +159,10 @@ async def skip_step(
 ) -> SeriesDetail:
     """Leaves out the step that a series waits at or is parked at; a wait for something counts as timed out."""
     async with _held(services, principal, series_id) as hold:
-        state = await state_of_series(hold.connection, principal.tenant_id, hold.row)
+        program = await hold.program()
+        state = await state_of_series(hold.connection, principal.tenant_id, hold.row, program.flow)
         try:
-            following = skipped(await hold.program(), state, hold.now)
+            following = skipped(program, state, hold.now)
         except NoSuchStepError as error:
             raise Problem(Kind.WRONG_STATE, f"{str(error).capitalize()}.", state=hold.row.status) from error
         await hold.stands("skipped", {"step": hold.row.step, **_why(body)}, following)
@@ -172,9 +173,10 @@ async def skip_step(
 async def run_step_again(series_id: SeriesId, body: StepAgain, principal: Writer, services: ServicesOf) -> SeriesDetail:
     """Puts a series back, or forward, to a step: it is taken as if the series came there now."""
     async with _held(services, principal, series_id) as hold:
-        state = await state_of_series(hold.connection, principal.tenant_id, hold.row)
+        program = await hold.program()
+        state = await state_of_series(hold.connection, principal.tenant_id, hold.row, program.flow)
         try:
-            following = again(await hold.program(), state, body.step, hold.now)
+            following = again(program, state, body.step, hold.now)
         except NoSuchStepError as error:
             raise invalid(Fault(pointer="/step", message=str(error))) from error
         await hold.stands("taken_again", {"step": body.step, **_why(body)}, following)

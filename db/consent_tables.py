@@ -84,9 +84,12 @@ suppression = Table(
     col("status"),
     col("reason"),
     col("reply_id", Uuid, null=True),
+    col("id", Uuid),
+    col("note", null=True),
     moment("at", null=False),
     moment("created_at", null=False),
     PrimaryKeyConstraint("tenant_id", "kind", "value"),
+    UniqueConstraint("tenant_id", "id"),
     one_of("kind", "phone", "email", "whatsapp_user"),
     one_of("status", "suppressed", "invalid"),
 )

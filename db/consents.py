@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import asking_series
 from db.consent_tables import EVERY, consent, consent_entry, frequency_entry
 from domain.consent import Choice, Source, State
 from domain.recipients import Channel
@@ -87,6 +88,8 @@ async def keep(connection: AsyncConnection, tenant_id: UUID, new: Sequence[NewCo
             continue
         if await _put(connection, row):
             changed.append(one)
+    if chosen := {(one.subject.kind, one.subject.value) for one in changed if one.state is not State.PENDING}:
+        await asking_series.wake(connection, tenant_id, sorted(chosen), f"consent/{uuid_utils.compat.uuid7()}")
     return changed
 
 

@@ -18,6 +18,7 @@ _STEPS = {
     steps.Send: "send",
     steps.Wait: "wait",
     steps.WaitFor: "wait_for",
+    steps.Confirm: "confirm",
     steps.Branch: "branch",
     steps.Repeat: "repeat",
     steps.Digest: "digest",
@@ -28,7 +29,7 @@ _STEPS = {
 }
 _MOMENTS = {steps.For: "for", steps.Until: "until", steps.NextLocal: "next_local"}
 # What has a column of its own, comes from other rows, or is looked up anew each time.
-_ELSEWHERE = ("started_at", "zone", "place", "anchors", "facts", "heard")
+_ELSEWHERE = ("started_at", "zone", "calendars", "consents", "place", "anchors", "facts", "heard")
 
 
 def _converter() -> Converter:

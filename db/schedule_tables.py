@@ -1,6 +1,6 @@
-"""The tables of schedules and their runs."""
+"""The tables of schedules and their runs, and of calendars."""
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, UniqueConstraint, Uuid, text
+from sqlalchemy import ARRAY, Boolean, Index, Integer, LargeBinary, Text, UniqueConstraint, Uuid, text
 
 from db.series_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
 from db.tables import belongs, col, document, moment, one_of, tenant_table
@@ -57,4 +57,14 @@ schedule_run = tenant_table(
     one_of("cause", "clock", "trigger"),
     one_of("status", "waiting", "running", "done", "failed", "missed"),
     Index("schedule_run_open_idx", "id", postgresql_where=text("ended_at IS NULL")),
+)
+
+calendar = tenant_table(
+    "calendar",
+    col("name"),
+    col("description", default="''"),
+    col("days", ARRAY(Text), default="'{}'"),
+    moment("created_at", null=False),
+    moment("updated_at", null=False),
+    UniqueConstraint("tenant_id", "name"),
 )

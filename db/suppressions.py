@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import uuid_utils.compat
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,13 +29,16 @@ class Suppression:
     at: datetime
 
 
-async def add(connection: AsyncConnection, tenant_id: UUID, to: Address, cause: Cause, at: datetime) -> bool:
+async def add(
+    connection: AsyncConnection, tenant_id: UUID, to: Address, cause: Cause, at: datetime, *, note: str | None = None
+) -> bool:
     """Lets nothing reach an address any more; tells whether that is new.
 
     The first cause stays, except that any other replaces a STOP: what a START could lift must not hide it.
     """
-    said = {"status": cause.status, "reason": cause.value, "at": at, "reply_id": None}
-    row = {"tenant_id": tenant_id, "kind": to.kind.value, "value": to.value, **said}
+    said = {"status": cause.status, "reason": cause.value, "at": at, "reply_id": None, "note": note}
+    key = {"tenant_id": tenant_id, "kind": to.kind.value, "value": to.value}
+    row = {**key, "id": uuid_utils.compat.uuid7(), **said}
     weaker = (suppression.c.reason == Cause.STOP_WORD.value) & (cause is not Cause.STOP_WORD)
     statement = insert(suppression).values(**row)
     statement = statement.on_conflict_do_update(index_elements=["tenant_id", "kind", "value"], set_=said, where=weaker)

@@ -5,17 +5,19 @@ Zones come from the `tzdata` package, never from the machine, so that a workflow
 """
 
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
 from domain.durations import Span
+from domain.holidays import NO_HOLIDAYS, Holidays
 
 _SECOND = timedelta(seconds=1)
 _ZONE_NAME_PARTS = 3
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_MOST_DAYS = 3660
+EVERY_WEEKDAY = frozenset(range(7))
 
 
 @lru_cache(maxsize=1024)
@@ -51,6 +53,15 @@ def at_local(day: date, at: time, zone: ZoneInfo) -> datetime:
     return _after_gap(local, zone)
 
 
+def passed_local(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """Returns the instant, in UTC, from which on clocks of `zone` show no time before a local one any more."""
+    local = datetime.combine(day, at.replace(tzinfo=None))
+    last = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    before = last - timedelta.resolution
+    is_even = before.astimezone(zone).replace(tzinfo=None) == local - timedelta.resolution
+    return last if is_even and last.astimezone(zone).replace(tzinfo=None) == local else at_local(day, at, zone)
+
+
 def _after_gap(local: datetime, zone: ZoneInfo) -> datetime:
     """Returns the first instant after a gap: where the offset changes between the two readings of a skipped time."""
     before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
@@ -79,46 +90,23 @@ def _add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def next_local(after: datetime, at: time, zone: ZoneInfo, weekdays: frozenset[int] = frozenset(range(7))) -> datetime:
+def next_local(
+    after: datetime,
+    at: time,
+    zone: ZoneInfo,
+    weekdays: frozenset[int] = EVERY_WEEKDAY,
+    holidays: Holidays = NO_HOLIDAYS,
+) -> datetime:
     """Returns the next instant strictly after `after` at which clocks of `zone` show `at` on one of `weekdays`.
 
-    Weekdays count from Monday, which is 0.
+    Weekdays count from Monday, which is 0; a holiday is none of them.
+
+    Raises:
+        ValueError: No such day comes within years.
     """
-    day = after.astimezone(zone).date() - timedelta(days=1)
-    while True:
-        if day.weekday() in weekdays:
-            instant = at_local(day, at, zone)
-            if instant > after:
-                return instant
-        day += timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuietHours:
-    """When somebody is left alone, in local time; `start` later than `end` means over midnight.
-
-    Attributes:
-        weekdays: The days on which it begins, from Monday, which is 0.
-    """
-
-    start: time
-    end: time
-    weekdays: frozenset[int] = frozenset(range(7))
-
-
-def quiet_until(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime | None:
-    """Returns when the quiet hours around `instant` are over, or None where it is not quiet.
-
-    The first instant is quiet, the last one is not any more.
-    """
-    today = instant.astimezone(zone).date()
-    ends = [_quiet_end(instant, today + timedelta(days=offset), quiet, zone) for offset in (-2, -1, 0)]
-    return max((end for end in ends if end is not None), default=None)
-
-
-def _quiet_end(instant: datetime, day: date, quiet: QuietHours, zone: ZoneInfo) -> datetime | None:
-    if day.weekday() not in quiet.weekdays:
-        return None
-    begins = at_local(day, quiet.start, zone)
-    ends = at_local(day if quiet.end > quiet.start else day + timedelta(days=1), quiet.end, zone)
-    return ends if begins <= instant < ends else None
+    today = after.astimezone(zone).date()
+    for number in range(-1, _MOST_DAYS):
+        day = today + timedelta(days=number)
+        if day.weekday() in weekdays and day not in holidays and (instant := at_local(day, at, zone)) > after:
+            return instant
+    raise ValueError("no day without a holiday comes within ten years")

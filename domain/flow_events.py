@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from domain.flow_steps import Awaited, Branch, Digest, Flow, FlowStep, Repeat, WaitFor
+from domain.flow_steps import Awaited, Branch, Confirm, Digest, Flow, FlowStep, Repeat, WaitFor
 
 
 def fits(pattern: str, name: str) -> bool:
@@ -29,6 +29,8 @@ def every_step(steps: Iterable[FlowStep]) -> Iterator[FlowStep]:
         match step:
             case WaitFor():
                 yield from every_step((*step.then, *step.on_timeout))
+            case Confirm():
+                yield from every_step((*step.then, *step.on_denied, *step.on_timeout))
             case Branch():
                 for case in step.cases:
                     yield from every_step(case.steps)

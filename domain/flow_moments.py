@@ -9,6 +9,8 @@ from domain.calendar_rules import occurrences
 from domain.durations import Span
 from domain.flow_state import Rounds, SeriesState
 from domain.flow_steps import For, Moment, NextLocal, Repeat, Until
+from domain.holidays import holidays_of
+from domain.quiet_hours import Peace, Quiet
 
 
 class MissingAnchorError(LookupError):
@@ -27,18 +29,37 @@ def moment_of(moment: Moment, state: SeriesState) -> datetime:
 
     Raises:
         MissingAnchorError: The series lacks the date that it counts from.
+        MissingCalendarError: There is no calendar that it asks.
     """
     zone = zone_of(state.zone)
     match moment:
         case For():
             return shift(state.entered_at, moment.span, zone)
         case NextLocal():
-            return next_local(state.entered_at, moment.at, zone, moment.weekdays)
+            holidays = holidays_of(moment.holidays, state.calendars)
+            return next_local(state.entered_at, moment.at, zone, moment.weekdays, holidays)
         case Until():
             moved = shift(moment.instant or _anchor(moment, state), moment.offset, zone)
             return moved if moment.at is None else at_local(moved.astimezone(zone).date(), moment.at, zone)
         case _ as never:
             assert_never(never)
+
+
+def let_go(quiet: Quiet, state: SeriesState, now: datetime) -> datetime | None:
+    """Returns when a message that is due is let go, or None where quiet hours do not hold it.
+
+    What was held and is spread stays so when it is looked at again after the quiet.
+
+    Raises:
+        MissingCalendarError: There is no calendar that the quiet hours ask.
+    """
+    holidays = holidays_of(quiet.holidays, state.calendars)
+    peace = Peace(hours=quiet.hours, zone=zone_of(state.zone), holidays=holidays)
+    name = f"{state.facts.get('series', {}).get('id')}"
+    until = peace.released(now, quiet.spread, name)
+    if until is None and quiet.spread:
+        until = peace.released(state.entered_at, quiet.spread, name)
+    return until if until is not None and until > now else None
 
 
 def latest(step: Repeat, rounds: Rounds, zone: str, now: datetime) -> int:

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from domain.flow_judge import Holds
 from domain.flow_program import Program
 from domain.flow_state import Heard, SeriesState
-from domain.flow_steps import Call, FlowStep, Send
+from domain.flow_steps import Call, Confirm, FlowStep, Send
 from domain.flows import Do, Done, Note, Stuck, Wait, decide, taken
 
 MOST_ENTRIES = 1000
@@ -81,7 +81,8 @@ def _told(now: datetime, following: Do | Wait | Done | Stuck) -> Entry:
             detail = {"reason": following.reason, "detail": following.detail}
             return Entry(at=now, kind="stuck", step_id=following.step_id, detail=detail)
         case Wait():
-            return Entry(at=now, kind="wait", step_id=following.step_id, detail={"until": following.until})
+            spread = {} if following.spread is None else {"spread": str(following.spread)}
+            return Entry(at=now, kind="wait", step_id=following.step_id, detail={"until": following.until, **spread})
         case Done():
             return Entry(at=now, kind="done", detail={"reason": following.reason, "detail": following.detail})
         case _ as never:
@@ -92,6 +93,8 @@ def _about(step: FlowStep) -> Mapping[str, Any]:
     match step:
         case Send():
             return {"send": step.template}
+        case Confirm():
+            return {"send": step.template, "confirms": step.topic}
         case Call():
             return {"call": step.url}
         case _:

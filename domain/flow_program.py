@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domain.flow_steps import Branch, Flow, FlowStep, Repeat, Wait, WaitFor
+from domain.flow_steps import Branch, Confirm, Flow, FlowStep, Repeat, Wait, WaitFor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,16 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirming:
+    """Goes on by the consent that stands; where none does, to the question, or, once it is `asked`, waits."""
+
+    step: Confirm
+    asked: bool
+    answers: dict[str, int] = field(default_factory=dict)
+    timeout_to: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
     """Goes on where the first condition that holds says, or at `otherwise`."""
 
@@ -53,7 +63,7 @@ class Goto:
     to: int
 
 
-Instruction = Take | Pause | Await | Fork | Round | Goto
+Instruction = Take | Pause | Await | Confirming | Fork | Round | Goto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +100,7 @@ def compiled(flow: Flow) -> Program:
 def _add(steps: Sequence[FlowStep], made: list[Instruction], places: dict[str, int]) -> None:
     pauses: list[tuple[int, Wait]] = []
     for step in steps:
-        if isinstance(step, Wait | WaitFor):
+        if isinstance(step, Wait | WaitFor | Confirm):
             _let_skip(pauses, made)
         places[step.id] = len(made)
         match step:
@@ -99,6 +109,8 @@ def _add(steps: Sequence[FlowStep], made: list[Instruction], places: dict[str, i
                 made.append(Pause(step=step))
             case WaitFor():
                 _add_await(step, made, places)
+            case Confirm():
+                _add_confirm(step, made, places)
             case Branch():
                 _add_branch(step, made, places)
             case Repeat():
@@ -124,6 +136,23 @@ def _add_await(step: WaitFor, made: list[Instruction], places: dict[str, int]) -
     made[here] = Await(step=step, timeout_to=len(made))
     _add(step.on_timeout, made, places)
     made[leave] = Goto(to=len(made))
+
+
+def _add_confirm(step: Confirm, made: list[Instruction], places: dict[str, int]) -> None:
+    here = len(made)
+    made += [Confirming(step=step, asked=False), Take(step=step), Confirming(step=step, asked=True)]
+    begins: dict[str, int] = {}
+    leaves: list[int] = []
+    for answer, steps in (("granted", step.then), ("denied", step.on_denied), ("timeout", step.on_timeout)):
+        begins[answer] = len(made)
+        _add(steps, made, places)
+        leaves.append(len(made))
+        made.append(Goto(to=here))
+    timeout_to = begins.pop("timeout")
+    for place, asked in ((here, False), (here + 2, True)):
+        made[place] = Confirming(step=step, asked=asked, answers=begins, timeout_to=timeout_to)
+    for leave in leaves:
+        made[leave] = Goto(to=len(made))
 
 
 def _add_branch(step: Branch, made: list[Instruction], places: dict[str, int]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.flow_events import fits
 from domain.flow_steps import Awaited
+from domain.holidays import Holidays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class SeriesState:
         answered: Which of what was heard, by its number, has answered a question; it answers no other one.
         digested: Up to where each digest has taken what was heard.
         zone: The recipient's IANA time zone.
+        calendars: The calendars that the flow asks, as they are now.
+        consents: What stands of each consent that the flow asks for, by its step, as it is now.
         anchors: The dates that waits count from; moving one moves every wait that is still to come.
         facts: What conditions and texts see: `event`, `recipient`, `series`, `data`.
         outcomes: What came of each step, by its id.
@@ -53,6 +56,8 @@ class SeriesState:
     started_at: datetime
     entered_at: datetime
     zone: str = "UTC"
+    calendars: Mapping[str, Holidays] = field(default_factory=dict)
+    consents: Mapping[str, str] = field(default_factory=dict)
     place: int = 0
     entered_mark: int = 0
     send_mark: int = 0

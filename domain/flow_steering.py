@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from domain.flow_program import Await, Fork, Goto, Pause, Program, Round, Take
+from domain.flow_program import Await, Confirming, Fork, Goto, Pause, Program, Round, Take
 from domain.flow_state import SeriesState
 
 
@@ -26,6 +26,8 @@ def skipped(program: Program, state: SeriesState, now: datetime) -> SeriesState:
             return state.at(state.place + 1, now)
         case Await(step=step, timeout_to=to):
             return state.after(step.id, {"heard": "timeout", "skipped": "by_person"}).at(to, now)
+        case Confirming(step=step, timeout_to=to):
+            return state.after(step.id, {"consent": "timeout", "skipped": "by_person"}).at(to, now)
         case Fork(otherwise=to) | Round(end=to) | Goto(to=to):
             return state.at(to, now)
         case _ as never:

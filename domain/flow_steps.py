@@ -1,8 +1,8 @@
 """What a flow says: its steps and the moments they wait for, as they were read and checked at the edge.
 
     Flow
-    └─ steps ── Send · Wait · WaitFor · Branch · Repeat · Digest · Throttle · Call · Update · Stop
-                          (Branch, Repeat and WaitFor hold further steps)
+    └─ steps ── Send · Wait · WaitFor · Confirm · Branch · Repeat · Digest · Throttle · Call · Update · Stop
+                          (Branch, Repeat, Confirm and WaitFor hold further steps)
 
 Every step has an id of its own in the flow: what happened is told by it, and a series finds its place by it after a new
 version was published.
@@ -14,8 +14,8 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from domain.calendar import QuietHours
 from domain.durations import Span
+from domain.quiet_hours import Quiet
 from domain.recipients import Channel
 
 INTERPRETER = 1
@@ -49,10 +49,15 @@ class Until:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextLocal:
-    """The next time that the recipient's clock shows `at`, on one of the weekdays, from Monday, which is 0."""
+    """The next time that the recipient's clock shows `at`, on one of the weekdays, from Monday, which is 0.
+
+    Attributes:
+        holidays: The calendar whose days are left out.
+    """
 
     at: time
     weekdays: frozenset[int] = frozenset(range(7))
+    holidays: str | None = None
 
 
 Moment = For | Until | NextLocal
@@ -132,6 +137,28 @@ class WaitFor:
     timeout: Span | None = None
     since: Since = Since.PREVIOUS_SEND
     then: "tuple[FlowStep, ...]" = ()
+    on_timeout: "tuple[FlowStep, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """Asks for consent by a message, unless it stands already, and waits for the answer.
+
+    Attributes:
+        topic: What the consent is about.
+        channel: For which channel it is, None for all; the question goes over `channels`.
+        timeout: How long the link in it can be used, and the series waits.
+    """
+
+    id: str
+    template: str
+    topic: str
+    timeout: Span
+    channel: Channel | None = None
+    channels: tuple[Channel, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+    then: "tuple[FlowStep, ...]" = ()
+    on_denied: "tuple[FlowStep, ...]" = ()
     on_timeout: "tuple[FlowStep, ...]" = ()
 
 
@@ -231,7 +258,7 @@ class Stop:
     reason: str | None = None
 
 
-FlowStep = Send | Wait | WaitFor | Branch | Repeat | Digest | Throttle | Call | Update | Stop
+FlowStep = Send | Wait | WaitFor | Confirm | Branch | Repeat | Digest | Throttle | Call | Update | Stop
 
 
 class Again(StrEnum):
@@ -240,22 +267,6 @@ class Again(StrEnum):
     REUSE = "reuse"
     REPLACE = "replace"
     IGNORE = "ignore"
-
-
-class InQuiet(StrEnum):
-    """What becomes of a message that is due in quiet hours."""
-
-    HOLD = "hold"
-    HOLD_SERIES = "hold_series"
-    SKIP = "skip"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quiet:
-    """Hours in which the recipient is left alone, and what becomes of messages that are due in them."""
-
-    hours: QuietHours
-    mode: InQuiet = InQuiet.HOLD_SERIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,85 +5,38 @@ decision looked at is told with it, so that a timeline can show every condition 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from domain.calendar import quiet_until, shift, zone_of
+from domain.calendar import shift, zone_of
 from domain.conditions import ConditionError
+from domain.flow_consents import answers_to, standing_of
 from domain.flow_judge import Holds, Judge
-from domain.flow_moments import MissingAnchorError, due_at, latest, moment_of
-from domain.flow_program import Await, Fork, Goto, Instruction, Pause, Program, Round, Take
+from domain.flow_moments import MissingAnchorError, due_at, latest, let_go, moment_of
+from domain.flow_program import Await, Confirming, Fork, Goto, Instruction, Pause, Program, Round, Take
+from domain.flow_results import Decision, Do, Done, Note, Stuck, Wait
 from domain.flow_state import Heard, Rounds, SeriesState
 from domain.flow_steps import (
     Awaited,
+    Confirm,
     Digest,
     Flow,
     FlowStep,
-    InQuiet,
     Past,
-    Quiet,
     Repeat,
     Send,
     Since,
     Stop,
     Throttle,
 )
+from domain.holidays import MissingCalendarError
+from domain.quiet_hours import InQuiet, Quiet
+
+__all__ = ["Decision", "Do", "Done", "Note", "Stuck", "Wait", "decide", "taken"]
 
 MOST_SILENT = 1000
 """Instructions between two things that take time, if the flow has not more; who needs more goes in circles."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Do:
-    """Take a step now, and add what came of it with `taken`; a message is not to go out before `not_before`."""
-
-    step: FlowStep
-    not_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """Do nothing until then, or until something is heard; `until` None waits for that alone."""
-
-    step_id: str
-    until: datetime | None
-    awaited: tuple[Awaited, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """Nothing is left to do: the steps are over, or something ended them."""
-
-    reason: str
-    detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stuck:
-    """It cannot go on until somebody mends what `reason` says: `condition_failed`, `anchor_missing`, `in_circles`."""
-
-    step_id: str | None
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """Something that was decided on the way: `branch`, `skipped`, `heard`, `timeout`, `round`, `missed`, `quiet`."""
-
-    step_id: str
-    kind: str
-    detail: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What comes next, the state in which it does, and what was decided on the way there."""
-
-    next: Do | Wait | Done | Stuck
-    state: SeriesState
-    notes: tuple[Note, ...] = ()
 
 
 def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) -> Decision:
@@ -105,9 +58,16 @@ def decide(program: Program, state: SeriesState, now: datetime, holds: Holds) ->
 
 def _about_to(found: Do | Wait | Done | Stuck, state: SeriesState) -> SeriesState:
     """Returns the state with the mark of a message that is about to be sent: what is heard from now on answers it."""
-    if isinstance(found, Do) and isinstance(found.step, Send):
+    if isinstance(found, Do) and isinstance(found.step, Send | Confirm):
         return replace(state, send_mark=len(state.heard))
     return state
+
+
+_STUCK: Mapping[type[Exception], str] = {
+    ConditionError: "condition_failed",
+    MissingAnchorError: "anchor_missing",
+    MissingCalendarError: "calendar_missing",
+}
 
 
 def _next(
@@ -118,10 +78,8 @@ def _next(
         if (ended := _ended(program, state, judge)) is not None:
             return ended
         return _one(program.instructions[state.place], program.flow, state, now, judge, notes)
-    except ConditionError as error:
-        return Stuck(step_id=step_id, reason="condition_failed", detail=str(error))
-    except MissingAnchorError as error:
-        return Stuck(step_id=step_id, reason="anchor_missing", detail=str(error))
+    except tuple(_STUCK) as error:
+        return Stuck(step_id=step_id, reason=_STUCK[type(error)], detail=str(error))
     except (ValueError, OverflowError) as error:  # beyond the years that there are, or in a zone that there is not
         return Stuck(step_id=step_id, reason="no_such_instant", detail=str(error))
 
@@ -148,7 +106,7 @@ def _ended(program: Program, state: SeriesState, judge: Judge) -> Done | None:
     return Done(reason="completed") if state.place >= len(program.instructions) else None
 
 
-def _one(
+def _one(  # noqa: PLR0911 - one for each instruction
     instruction: Instruction, flow: Flow, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]
 ) -> SeriesState | Do | Wait | Done:
     """Returns the state after an instruction that takes no time, or what there is to do, to wait for, or its end."""
@@ -159,6 +117,8 @@ def _one(
             return _pause(instruction, state, now, notes)
         case Await():
             return _await(instruction, state, now, notes)
+        case Confirming():
+            return _confirming(instruction, state, now, notes)
         case Fork():
             return _fork(instruction, state, now, judge, notes)
         case Round():
@@ -177,20 +137,20 @@ def _take(
             return Done(reason="stop_step", detail=step.reason)
         case Digest():
             return _digest(step, state, now)
-        case Send(critical=False) if quiet is not None:
+        case Send(critical=False) | Confirm() if quiet is not None:
             return _send_in_peace(step, quiet, state, now, notes)
         case _:
             return Do(step=step)
 
 
 def _send_in_peace(
-    step: Send, quiet: Quiet, state: SeriesState, now: datetime, notes: list[Note]
+    step: Send | Confirm, quiet: Quiet, state: SeriesState, now: datetime, notes: list[Note]
 ) -> SeriesState | Do | Wait:
-    until = quiet_until(now, quiet.hours, zone_of(state.zone))
+    until = let_go(quiet, state, now)
     if until is None:
         return Do(step=step)
-    if quiet.mode is InQuiet.HOLD_SERIES:
-        return Wait(step_id=step.id, until=until)
+    if quiet.mode is InQuiet.HOLD_SERIES or isinstance(step, Confirm):  # its link must not end before it is there
+        return Wait(step_id=step.id, until=until, spread=quiet.spread or None)
     notes.append(Note(step_id=step.id, kind="quiet", detail={"mode": quiet.mode.value, "until": until}))
     if quiet.mode is InQuiet.HOLD:
         return Do(step=step, not_before=until)
@@ -240,6 +200,21 @@ def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[No
         return Wait(step_id=step.id, until=until, awaited=step.awaited)
     notes.append(Note(step_id=step.id, kind="timeout", detail={"until": until}))
     return state.after(step.id, {"heard": "timeout"}).at(instruction.timeout_to, now)
+
+
+def _confirming(instruction: Confirming, state: SeriesState, now: datetime, notes: list[Note]) -> SeriesState | Wait:
+    step = instruction.step
+    standing = standing_of(step, state)
+    if standing in instruction.answers:
+        notes.append(Note(step_id=step.id, kind="consent", detail={"topic": step.topic, "state": standing}))
+        return state.after(step.id, {"consent": standing}).at(instruction.answers[standing], now)
+    if not instruction.asked:
+        return state.at(state.place + 1, now)
+    until = shift(state.entered_at, step.timeout, zone_of(state.zone))
+    if now < until:
+        return Wait(step_id=step.id, until=until, awaited=answers_to(step))
+    notes.append(Note(step_id=step.id, kind="timeout", detail={"until": until}))
+    return state.after(step.id, {"consent": "timeout"}).at(instruction.timeout_to, now)
 
 
 def _fork(instruction: Fork, state: SeriesState, now: datetime, judge: Judge, notes: list[Note]) -> SeriesState:

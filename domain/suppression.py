@@ -14,6 +14,7 @@ class Cause(StrEnum):
     COMPLAINT = "complaint"
     HARD_BOUNCE = "hard_bounce"
     PROVIDER_OPT_OUT = "provider_opt_out"
+    BY_HAND = "by_hand"
 
     @property
     def status(self) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from domain.flow_preview import Entry
     from domain.flow_state import Heard
     from domain.flow_steps import Flow
+    from domain.holidays import Holidays
 
 flow = typer.Typer(help="Flows: check files, see what a series would do, push and publish.", no_args_is_help=True)
 flow.add_typer(stored)
@@ -59,11 +60,16 @@ def plan(
     anchor: Annotated[list[str] | None, typer.Option(help="A date of the series: due_at=2026-06-20T12:00Z.")] = None,
     hear: Annotated[list[str] | None, typer.Option(help="What happens, and how long after: reply@2h.")] = None,
     data: Annotated[str, typer.Option(help="The series' data as JSON.")] = "{}",
+    calendar: Annotated[list[str] | None, typer.Option(help="The days of a calendar: india=2026-11-08,08-15.")] = None,
+    consent: Annotated[
+        list[str] | None, typer.Option(help="What the recipient chose already: news=granted, or =denied.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Shows what a series of a flow would do, when and why; nothing is sent."""
     from domain.calendar import zone_of
     from domain.conditions import holds
+    from domain.flow_needs import standing_by_topic
     from domain.flow_preview import simulate
     from domain.flow_program import compiled
     from domain.flow_state import SeriesState
@@ -73,8 +79,9 @@ def plan(
     try:
         clock = zone_of(zone)
         state = SeriesState(
-            started_at=began, entered_at=began, zone=zone, anchors=_anchors(anchor or []), facts=_facts(data)
-        )
+            started_at=began, entered_at=began, zone=zone, anchors=_anchors(anchor or []), facts=_facts(data),
+            calendars=_calendars(calendar or []), consents=standing_by_topic(definition, _chosen(consent or [])),
+        )  # fmt: skip
         entries = simulate(compiled(definition), state, holds, [_heard(one, began, zone) for one in hear or []])
         lines = [_line(entry, clock, as_json=as_json) for entry in entries]
     except (ValueError, OverflowError) as error:
@@ -115,6 +122,21 @@ def _instant(text: str) -> datetime:
 def _anchors(pairs: list[str]) -> dict[str, datetime]:
     named = [pair.partition("=") for pair in pairs]
     return {name: _instant(value) for name, _, value in named}
+
+
+def _calendars(pairs: list[str]) -> dict[str, "Holidays"]:
+    from domain.holidays import read
+
+    named = [pair.partition("=") for pair in pairs]
+    return {name: read([day for day in days.split(",") if day]) for name, _, days in named}
+
+
+def _chosen(pairs: list[str]) -> dict[str, str]:
+    named = [pair.partition("=") for pair in pairs]
+    for topic, _, state in named:
+        if state not in {"granted", "denied"}:
+            raise StackError(f"{topic}={state} is no choice; write it like news=granted or news=denied")
+    return {topic: state for topic, _, state in named}
 
 
 def _facts(data: str) -> dict[str, Any]:

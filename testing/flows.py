@@ -13,9 +13,11 @@ from api.flow_files import read as read_flow
 from db import series, series_lists
 from db.series_hearing import NewHearing, hear
 from domain.conditions import holds
+from domain.flow_consents import CONFIRMED
 from domain.flow_preview import simulate
 from domain.flow_state import Heard
 from testing import messages, preview, script
+from testing.confirming import confirm
 from testing.ground import Ground
 from testing.loop import LoopThread
 from testing.script import Happening
@@ -217,6 +219,10 @@ class Flows:
         return bool(rows) and all(row is not None and row.ended_at for row in rows) and not self._stage.watch.open
 
     async def _happens(self, happening: Happening) -> None:
+        if (happening.kind, happening.name) == ("event", CONFIRMED):
+            async with self._ground.database.tenant(self._ground.tenant_id) as connection:
+                await confirm(connection, self._ground.tenant_id, self._series, happening.at)
+            return
         if happening.kind == "event":
             await self._send_event(str(happening.name), happening.data, happening.at)
             return
@@ -250,6 +256,6 @@ class Flows:
             if row is None:
                 raise LookupError(f"there is no series {series_id}")
             program = await Programs().get(connection, ground.tenant_id, row.flow_version_id)
-            state = await state_of_series(connection, ground.tenant_id, row)
+            state = await state_of_series(connection, ground.tenant_id, row, program.flow)
         heard = [Heard(kind=one.kind, name=one.name, at=one.at, data=dict(one.data)) for one in self._script]
         return list(preview.of_preview(simulate(program, state, holds, heard)))

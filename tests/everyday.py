@@ -21,7 +21,7 @@ _AREAS = (
     "stack/test_child.py", "stack/test_cli.py", "stack/test_dev.py", "stack/test_parked.py", "stack/test_reconcile.py",
     "stack/test_supervisor.py", "stack/test_temporal.py", "providers/test_transport_mail.py", "web/test_sign_in.py",
     "db/test_migrations.py", "channels/test_liquid_properties.py", "channels/test_liquid_hostile.py",
-    "api/test_hostile_requests.py", "api/test_bulk.py", "activities/test_slow_provider.py",
+    "domain/test_every_zone.py", "api/test_hostile_requests.py", "api/test_bulk.py", "activities/test_slow_provider.py",
 )  # fmt: skip
 _TESTS = (
     # They wait for a time-out of the product, or do something hundreds of times.

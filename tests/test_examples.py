@@ -100,7 +100,7 @@ async def test_the_preview_says_the_same(
         row = await series.get(connection, tenant_id, clock.series_id)
         assert row is not None
         program = await Programs().get(connection, tenant_id, row.flow_version_id)
-        entries = simulate(program, await state_of_series(connection, tenant_id, row), holds)
+        entries = simulate(program, await state_of_series(connection, tenant_id, row, program.flow), holds)
     await clock.until()
     foretold = [(str(one.at - START), one.step_id) for one in entries if one.kind == "do"]
     assert foretold == [(when, step) for when, _, step in await clock.transcript("sent")]

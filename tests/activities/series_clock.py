@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from activities.links import Links
 from activities.series import SeriesSteps
 from activities.series_starting import begin
 from api.flow_files import read
@@ -22,7 +23,9 @@ from domain.durations import parse
 from domain.flow_events import heard_events
 from domain.flow_steps import Again
 from domain.series import Pause, SeriesInput
+from sealing import KeyRing
 
+LINKS = Links(KeyRing({"test": b"k" * 32}), "https://example.com")
 START = datetime(2026, 6, 1, 4, 30, tzinfo=UTC)  # 10:00 in Kolkata, a Monday
 ASHA = {"to": "+919876543210", "to_kind": "phone"}
 
@@ -64,7 +67,7 @@ class Clock:
         order = SeriesInput(tenant_id=str(self.tenant_id), series_id=str(self.series_id))
         self.pause = Pause(again=True)
         while self.pause.again:
-            self.pause = await SeriesSteps(self.database).advance(order, self.now)
+            self.pause = await SeriesSteps(self.database, LINKS).advance(order, self.now)
         return self.pause
 
     async def until(self, moment: datetime | None = None) -> Pause:

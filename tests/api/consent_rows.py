@@ -54,7 +54,30 @@ async def _linked(world: World) -> Call:
     return Call(path=(await _recipient(world)).path, json={})
 
 
+async def _suppressed(world: World) -> Call:
+    body = {"kind": "email", "value": "silent@example.com", "note": "asked on the phone"}
+    one = await made(world.owner, "POST", "/v1/suppressions", json=body)
+    return Call(path={"suppression_id": one["id"]}, secret=("silent@example.com",))
+
+
+async def _lifted(world: World) -> Call:
+    return Call(path=(await _suppressed(world)).path, query={"reason": "a mistake"})
+
+
+async def _listed_suppressions(world: World) -> Call:
+    return Call(foreign=200, secret=(await _suppressed(world)).secret)
+
+
+async def _suppressing(world: World) -> Call:
+    await _suppressed(world)
+    return Call(json={"kind": "email", "value": "silent@example.com", "note": "ours"}, foreign=201)
+
+
 CONSENT_ROWS: dict[str, Row] = {
+    "list_suppressions": _listed_suppressions,
+    "add_suppression": _suppressing,
+    "get_suppression": _suppressed,
+    "lift_suppression": _lifted,
     "put_topic": _put_topic,
     "list_topics": _listed_topic,
     "get_topic": _topic,

@@ -84,8 +84,26 @@ async def _tested(world: World) -> Call:
     return Call(json=flowing.event(), foreign=200, secret=("reminder",))
 
 
+async def _calendar(world: World) -> Call:
+    await made(world.owner, "PUT", "/v1/calendars/india", json={"days": ["08-15"], "description": "our secret days"})
+    return Call(path={"name": "india"}, secret=("secret days",))
+
+
+async def _calendar_put(world: World) -> Call:
+    call = await _calendar(world)
+    return Call(path=call.path, json={"days": []}, foreign=201, secret=call.secret)
+
+
+async def _calendars(world: World) -> Call:
+    return Call(foreign=200, secret=(await _calendar(world)).secret)
+
+
 FLOW_ROWS: dict[str, Row] = {
     "list_operation_series": _taken_up,
+    "put_calendar": _calendar_put,
+    "list_calendars": _calendars,
+    "get_calendar": _calendar,
+    "delete_calendar": _calendar,
     "push_flow": _pushed,
     "list_flows": _listed,
     "get_flow": _flow,

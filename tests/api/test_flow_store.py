@@ -10,7 +10,7 @@ import pytest
 from activities.series import SeriesSteps
 from db.session import Database
 from domain.series import SeriesInput
-from tests.activities.series_clock import Clock
+from tests.activities.series_clock import LINKS, Clock
 from tests.api import flowing, sending
 
 NEXT = flowing.REMINDER + "- {send: hello, id: third}\n"
@@ -130,7 +130,7 @@ async def test_a_series_between_two_steps_goes_over_without_taking_one_twice(
     await flowing.publish(client)
     made = await flowing.start(client)
     order = SeriesInput(tenant_id=str(tenant_id), series_id=made)
-    await SeriesSteps(database)._look(order, datetime.now(UTC))  # as if the worker died after its first step
+    await SeriesSteps(database, LINKS)._look(order, datetime.now(UTC))  # as if the worker died after its first step
     assert (await client.get(f"/v1/series/{made}")).json()["step"] == "a_day"
     await flowing.publish(client, RENAMED, mode="migrate", steps={"a_day": "one_day"})
     clock = Clock(database, tenant_id, UUID(made), now=datetime.now(UTC))
@@ -160,7 +160,7 @@ async def test_a_series_that_has_taken_its_last_step_takes_no_other(
     await flowing.publish(client, "name: reminder\nsteps: [{send: hello, id: only}]")
     made = await flowing.start(client)
     order = SeriesInput(tenant_id=str(tenant_id), series_id=made)
-    await SeriesSteps(database)._look(order, datetime.now(UTC))
+    await SeriesSteps(database, LINKS)._look(order, datetime.now(UTC))
     await flowing.publish(client, mode="migrate")
     clock = Clock(database, tenant_id, UUID(made), now=datetime.now(UTC))
     assert (await clock.look()).ended == "completed"

@@ -113,3 +113,43 @@ def test_the_schema_describes_what_is_read() -> None:
     good = yaml.safe_load(DUNNING.replace("09:00", '"09:00"'))
     assert judge.is_valid(good)
     assert not judge.is_valid({**good, "steps": [{"sendd": "x"}]})
+
+
+HOLIDAYS = """
+name: welcome
+quiet_hours: { from: "21:00", to: "08:00", holidays: india }
+steps:
+  - confirm: ask
+    topic: news
+    timeout: 2d
+    then: [{ send: welcome }]
+  - wait: { next: "07:00", holidays: india }
+  - send: hello
+"""
+
+
+def test_a_plan_knows_holidays_and_what_was_chosen(file: Path) -> None:
+    file.write_text(HOLIDAYS, "utf-8")
+    begin = ("--zone", "Asia/Kolkata", "--start", "2026-11-07T18:00+05:30", "--calendar", "india=2026-11-08,11-09")
+    told = run("plan", str(file), *begin, "--consent", "news=granted")
+    assert [line[11:16] + line[25:] for line in told.stdout.splitlines()] == [
+        "18:00  consent  confirm_1 topic news, state granted",
+        "18:00  do       send_1 send welcome",
+        "18:00  wait     wait_1 until 2026-11-10T07:00:00+05:30",
+        "07:00  wait     send_2 until 2026-11-10T08:00:00+05:30",
+        "08:00  do       send_2 send hello",
+        "08:00  done     reason completed",
+    ]
+    heard = run("plan", str(file), *begin, "--hear", "event:consent.confirmed@1h").stdout
+    assert "send ask, confirms news" in heard
+    assert "T19:00:00+05:30  consent  confirm_1 topic news, state granted" in heard
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [(("--calendar", "india=soon"), "'soon' is no day"), (("--consent", "news=maybe"), "news=maybe is no choice")],
+)
+def test_what_cannot_be_read_of_holidays_and_choices_is_told(file: Path, option: tuple[str, str], why: str) -> None:
+    refused = run("plan", str(file), *START, *option)
+    assert isinstance(refused.exception, StackError)
+    assert why in str(refused.exception)

@@ -1,0 +1,147 @@
+"""Calendars over HTTP: days off that the quiet hours and waits of flows ask."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Response
+from pydantic import Field
+
+from api.audit import record
+from api.auth import Principal, needs
+from api.etags import IfMatch, IfNoneMatch, check, check_absent, etag
+from api.flow_days import MOST_DAYS, Day
+from api.flow_words import CALENDAR_NAME
+from api.models import Body, Shown
+from api.openapi import problem_responses
+from api.paging import Page, PagingOf
+from api.problem_types import Kind
+from api.problems import Problem, not_found
+from api.routing import noun_router
+from api.scopes import Scope
+from api.services import Services, ServicesOf
+from db import calendars, series_hearing
+from db.calendars import StoredCalendar
+from domain.notifications import LANES, Lane
+
+router = noun_router("/v1/calendars", "Flows")
+
+Reader = Annotated[Principal, needs(Scope.FLOWS_READ)]
+Writer = Annotated[Principal, needs(Scope.FLOWS_WRITE)]
+Name = Annotated[
+    str,
+    Path(description="The calendar, as flows name it.", pattern=CALENDAR_NAME, max_length=64, examples=["india"]),
+]
+
+
+class CalendarBody(Body):
+    """All that a calendar says."""
+
+    description: str = Field(default="", max_length=500)
+    days: list[Day] = Field(
+        max_length=MOST_DAYS,
+        description="Days off: a date for one year, month and day for every year.",
+        examples=[["2026-11-08", "08-15"]],
+    )
+
+
+class Calendar(Shown):
+    """A calendar, its days in order: those of every year first."""
+
+    id: UUID
+    name: str
+    description: str
+    days: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+
+class CalendarPage(Page[Calendar]):
+    """A page of calendars."""
+
+
+@router.put(
+    "/{name}",
+    summary="Create or replace a calendar",
+    responses={
+        200: {"description": "The calendar, replaced."},
+        201: {"description": "The calendar, created.", "model": Calendar},
+        **problem_responses(Kind.PRECONDITION_FAILED),
+    },
+)
+async def put_calendar(
+    name: Name,
+    body: CalendarBody,
+    principal: Writer,
+    services: ServicesOf,
+    response: Response,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> Calendar:
+    """Creates the calendar or replaces its days; series that run look at them at once."""
+    days = sorted(set(body.days), key=lambda day: (len(day), day))
+    async with services.database.tenant(principal.tenant_id) as connection:
+        before = await calendars.get(connection, principal.tenant_id, name, lock=True)
+        check(if_match, before.updated_at if before else None)
+        check_absent(if_none_match, before.updated_at if before else None)
+        if before is not None and (before.description, list(before.days)) == (body.description, days):
+            response.headers["ETag"] = etag(before.updated_at)
+            return Calendar.model_validate(before)
+        row, is_new = await calendars.put(
+            connection, principal.tenant_id, name, description=body.description, days=days
+        )
+        await record(connection, principal, "calendar.created" if is_new else "calendar.replaced", name)
+        for flow_id in await calendars.users(connection, principal.tenant_id, name):
+            cause = f"calendar/{row.id}/{row.updated_at.timestamp()}"
+            lane = LANES[Lane.BULK]
+            await series_hearing.wake_all(connection, principal.tenant_id, flow_id, cause=cause, lane=lane)
+    services.wake()
+    if is_new:
+        response.status_code = 201
+        response.headers["Location"] = f"/v1/calendars/{name}"
+    response.headers["ETag"] = etag(row.updated_at)
+    return Calendar.model_validate(row)
+
+
+@router.get("", summary="List calendars")
+async def list_calendars(principal: Reader, services: ServicesOf, paging: PagingOf) -> CalendarPage:
+    """Returns calendars, the newest first."""
+    async with services.database.tenant(principal.tenant_id) as connection:
+        rows = await calendars.page(connection, principal.tenant_id, limit=paging.fetch, before=paging.before)
+    return paging.page(CalendarPage, rows, Calendar.model_validate)
+
+
+@router.get("/{name}", summary="Read a calendar")
+async def get_calendar(name: Name, principal: Reader, services: ServicesOf, response: Response) -> Calendar:
+    """Returns a calendar."""
+    row = await _existing(services, principal, name)
+    response.headers["ETag"] = etag(row.updated_at)
+    return Calendar.model_validate(row)
+
+
+@router.delete(
+    "/{name}",
+    status_code=204,
+    summary="Delete a calendar",
+    responses=problem_responses(Kind.WRONG_STATE, Kind.PRECONDITION_FAILED),
+)
+async def delete_calendar(name: Name, principal: Writer, services: ServicesOf, if_match: IfMatch = None) -> None:
+    """Removes a calendar that no published flow and no running series asks."""
+    async with services.database.tenant(principal.tenant_id) as connection:
+        row = await calendars.get(connection, principal.tenant_id, name, lock=True)
+        if row is None:
+            raise not_found("calendar")
+        check(if_match, row.updated_at)
+        if used := await calendars.users(connection, principal.tenant_id, name):
+            named = ", ".join(list(used.values())[:5])
+            raise Problem(Kind.WRONG_STATE, f"Flows ask this calendar ({named}); let them ask another one first.")
+        await calendars.remove(connection, principal.tenant_id, row.id)
+        await record(connection, principal, "calendar.deleted", name)
+
+
+async def _existing(services: Services, principal: Principal, name: str) -> StoredCalendar:
+    async with services.database.tenant(principal.tenant_id) as connection:
+        row = await calendars.get(connection, principal.tenant_id, name)
+    if row is None:
+        raise not_found("calendar")
+    return row

@@ -1,0 +1,43 @@
+"""Consent that a flow asks for: what stands, and what it waits for."""
+
+from collections.abc import Iterable
+
+from domain.consent import Choice, Default, State, Topic, standing
+from domain.flow_state import SeriesState
+from domain.flow_steps import Awaited, Confirm
+from domain.recipients import Channel
+
+CONFIRMED = "consent.confirmed"
+CHANGED = "consent"
+"""The kind of what a series looks at anew because somebody chose something; it is not kept as heard."""
+
+
+def standing_among(step: Confirm, channels: Iterable[Channel], choices: Iterable[Choice]) -> str:
+    """Returns what stands of a consent by what somebody chose: `granted` over one of its channels is enough.
+
+    What a topic says of those who chose nothing does not count: who is asked has to answer.
+    """
+    topic, chosen = Topic(name=step.topic, default=Default.OPTED_OUT), list(choices)
+    found = {standing(topic, channel, chosen) for channel in ([step.channel] if step.channel else channels)}
+    if State.GRANTED in found:
+        return State.GRANTED.value
+    return State.DENIED.value if found == {State.DENIED} else State.UNSET.value
+
+
+def standing_of(step: Confirm, state: SeriesState) -> str:
+    """Returns what stands: `granted`, `denied`, or anything else while nobody has answered.
+
+    A confirmation that was heard since the question counts too, unless what stands was refused after it.
+    """
+    standing = state.consents.get(step.id, "unset")
+    heard = state.heard[state.send_mark :]
+    is_heard = any(
+        one.name == CONFIRMED and one.kind == "event" and one.data.get("topic", step.topic) == step.topic
+        for one in heard
+    )
+    return "granted" if is_heard and standing != "denied" and step.id in state.outcomes else standing
+
+
+def answers_to(step: Confirm) -> tuple[Awaited, ...]:
+    """Returns what a series that has asked is woken by."""
+    return Awaited(kind="event", name=CONFIRMED), Awaited(kind=CHANGED, name=step.topic)
