@@ -12,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.care_tables import operation_series
 from db.series_tables import flow, series
 
+AT_ONCE = 50_000
+"""Series that one statement keeps: a million at once would take longer than a statement may."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
@@ -43,12 +46,22 @@ WHERE o.tenant_id = :tenant AND o.operation_id = :operation AND o.series_id = to
 """)
 
 
-async def keep(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID, meant: Select[Any]) -> int:
-    """Keeps the series that a query of their ids finds, and returns how many they are."""
-    ids = meant.subquery()
-    rows = select(literal(tenant_id), literal(operation_id), ids.c.id)
-    kept = insert(operation_series).from_select(["tenant_id", "operation_id", "series_id"], rows)
-    return (await connection.execute(kept)).rowcount
+async def keep(
+    connection: AsyncConnection, tenant_id: UUID, operation_id: UUID, meant: Select[Any], *, at_once: int = AT_ONCE
+) -> int:
+    """Keeps the series that a query of their ids finds, `at_once` in one statement, and returns how many they are."""
+    total, last = 0, None
+    while True:
+        following_ones = meant if last is None else meant.where(series.c.id > last)
+        ids = following_ones.order_by(series.c.id).limit(at_once).subquery()
+        rows = select(literal(tenant_id), literal(operation_id), ids.c.id)
+        kept = insert(operation_series).from_select(["tenant_id", "operation_id", "series_id"], rows)
+        count = (await connection.execute(kept)).rowcount
+        total += count
+        if count < at_once:
+            return total
+        mine = select(_COLUMNS.series_id).where(_COLUMNS.tenant_id == tenant_id, _COLUMNS.operation_id == operation_id)
+        last = (await connection.execute(mine.order_by(_COLUMNS.series_id.desc()).limit(1))).scalar_one()
 
 
 async def following(

@@ -5,8 +5,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from activities.operations import Operations
+from db import operation_series
+from db.series_tables import series
 from db.session import Database
 from domain.operations import OperationInput
 from tests.activities.series_clock import Clock
@@ -129,6 +132,16 @@ async def test_a_step_whose_answer_got_lost_takes_nobody_twice(
         await Operations(database).step(order)
     clock = Clock(database, tenant_id, UUID(three[0]))
     assert [kind for _, kind, _ in await clock.transcript("taken_again")] == ["taken_again"]
+
+
+async def test_more_than_one_statement_may_keep_are_kept_once_each(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID, three: list[str]
+) -> None:
+    made = await operate(client, kind="pause", filter={"key": "k0"})
+    meant = select(series.c.id).where(series.c.tenant_id == tenant_id, series.c.key != "k0")
+    async with database.tenant(tenant_id) as connection:
+        assert await operation_series.keep(connection, tenant_id, UUID(made["id"]), meant, at_once=1) == 2
+    assert list(await became(client, made)) == three
 
 
 @pytest.mark.parametrize(
