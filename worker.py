@@ -19,6 +19,7 @@ from activities.bulkheads import Bulkheads, FirstOutcomes
 from activities.buttons import Buttons
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.event_type_counts import EventTypeCounts
 from activities.findings_gauge import FindingsGauge
 from activities.health import AccountsGauge, HealthMeasurement
 from activities.housekeeping import Housekeeping
@@ -172,6 +173,7 @@ def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., A
         rows.outbox,
         rows.receipts,
         rows.expire,
+        EventTypeCounts(database).count,
         Ledger(database).check,
     ]
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from api.event_type_models import EventFault, Mode
 from api.json_body import parse
 from api.models import Json, Moment, Shown
 from api.paging import Page
@@ -95,6 +96,9 @@ class EventTaken(Shown):
     source: str | None = None
     id: str | None = None
     effects: list[EventEffect] = Field(default_factory=list)
+    faults: list[EventFault] = Field(
+        default_factory=list, description="What does not fit the schema of its type, which only warns."
+    )
     problem: Json = Field(default=None, description="Why it was refused, as a problem document.")
 
 
@@ -118,9 +122,20 @@ class EventMeeting(Shown):
     detail: str | None = Field(description="Why it would not start one although a pattern fits.")
 
 
-class EventTested(Shown):
-    """Which flows have to do with an event, by name."""
+class TypeTested(Shown):
+    """What the schema of its type says of an event; without a schema everything fits."""
 
+    type: str
+    version: int | None = Field(description="The version of the schema, if there is one.")
+    mode: Mode | None
+    fits: bool
+    faults: list[EventFault]
+
+
+class EventTested(Shown):
+    """Whether an event fits the schema of its type, and which flows have to do with it, by name."""
+
+    type: TypeTested
     flows: list[EventMeeting]
 
 
@@ -136,6 +151,7 @@ class EventShown(Shown):
     occurred_at: datetime
     started: int
     fed: int
+    faults: list[EventFault] | None = Field(description="What does not fit the schema of its type, where that warns.")
     created_at: datetime
 
 

@@ -10,7 +10,10 @@ TAGS = [
         "name": "Replies",
         "description": "What people answered and nobody knows to what: given to a series, or dismissed.",
     },
-    {"name": "Events", "description": "What happened at yours: starts series, and is heard by those that run."},
+    {
+        "name": "Events",
+        "description": "What happened at yours: starts series, is heard by those that run, fits its schema.",
+    },
     {"name": "Schedules", "description": "What happens by itself, by the calendar: series started, events taken."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
     {"name": "Consent", "description": "What people want to get: topics, their choices, and links to change them."},
