@@ -41,6 +41,7 @@ from activities.schedule_runs import ScheduleRuns
 from activities.series import SeriesSteps
 from activities.series_calls import SeriesCalls
 from activities.workflow_facts import WorkflowFacts
+from db.ageing import Keeping
 from db.session import Database
 from garbage import collect_less_often
 from outbox import Dispatcher
@@ -92,6 +93,7 @@ async def compose(
     sandboxed: bool = False,
     max_cached_workflows: int = 1000,
     public_url: str = "http://127.0.0.1:8080",
+    keeping: Keeping | None = None,
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     bulkheads = bulkheads or Bulkheads(local_activities)
@@ -111,7 +113,7 @@ async def compose(
                 *_of_accounts(database, providers, allowed_hosts),
                 *_of_the_database(database),
                 *_of_services(database, calls, key_ring),
-                *_of_housekeeping(client, database),
+                *_of_housekeeping(client, database, keeping),
             ],
             interceptors=[FirstOutcomes(bulkheads)],
             workflow_runner=runner,
@@ -159,11 +161,11 @@ def _of_accounts(
     return [outages.probe, outages.release, HealthMeasurement(database, confirming).measure]
 
 
-def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., Any]]:
+def _of_housekeeping(client: Client, database: Database, keeping: Keeping | None) -> list[Callable[..., Any]]:
     """Returns the activities that look after what nobody else looks after."""
     repairs = Repairs(database)
     facts = WorkflowFacts(client)
-    owners, rows = Owners(database, facts, repairs), Housekeeping(database, repairs)
+    owners, rows = Owners(database, facts, repairs), Housekeeping(database, repairs, keeping=keeping)
     return [
         owners.recognise,
         owners.attempts,
@@ -176,6 +178,14 @@ def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., A
         EventTypeCounts(database).count,
         Ledger(database).check,
     ]
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(
+        early_events=timedelta(days=settings.keep_early_events_days),
+        series_tombstones=timedelta(days=settings.keep_series_tombstones_days),
+        runs=timedelta(days=settings.keep_runs_days),
+    )
 
 
 def _delivery(database: Database, transport: Transport, composer: Composer, bulkheads: Bulkheads) -> Delivery:
@@ -206,6 +216,7 @@ async def run(settings: Settings) -> None:
         local_activities=settings.deliveries_at_once + settings.database_pool_size,
         sandboxed=settings.sandboxed_workflows,
         public_url=settings.public_url,
+        keeping=_keeping(settings),
     )
     async with metrics, composed as worker:
         log.info("worker.started", task_queue=settings.task_queue)

@@ -18,15 +18,17 @@ from db.events import NewEvent
 from db.flows import Listening
 from db.json import plain
 from db.series import NewSeries
-from db.series_hearing import NewHearing, hear
+from db.series_hearing import NewHearing, hear, lacks_room
 from domain.calendar import is_in_reach
 from domain.conditions import ConditionError, holds, value_of
 from domain.flow_events import fits, most_exact
 from domain.flow_program import Program
 from domain.recipients import AddressKind
+from domain.series import MOST_HEARD, MOST_HEARD_BYTES
 
 _LONGEST_KEY = 255
 _SCHEMAS = EventSchemas()
+_FULL = f"the series heard {MOST_HEARD:,} things or {MOST_HEARD_BYTES // 2**20} MiB already and keeps no more"
 
 
 class NotMeant(Exception):  # noqa: N818 - no error: the event is kept, this flow has nothing to do with it
@@ -179,7 +181,10 @@ class Taking:
             series_id=running, cause=f"event/{kept}", kind="event", name=new.type, at=new.occurred_at, data=_object(new)
         )
         heard = await hear(self._connection, self._tenant_id, [news])
-        return Effect(flow=name, result="fed" if heard else "not_heard", series_id=running)
+        if heard:
+            return Effect(flow=name, result="fed", series_id=running)
+        is_full = await lacks_room(self._connection, self._tenant_id, news)
+        return Effect(flow=name, result="not_heard", series_id=running, detail=_FULL if is_full else None)
 
     async def _new_series(self, meeting: Meeting, new: NewEvent) -> NewSeries:
         flow, facts = meeting.program.flow, _facts(new)

@@ -77,7 +77,7 @@ class EventEffect(Shown):
     `started`, `reused`, `ignored`, `stopped_before_start`: as for a start of that key; `fed`: the running series heard
     it; `waits`: none runs yet, the next one of this key hears it; `not_meant`: the flow's condition or key says so;
     `refused`: it should have started one and could not, `detail` says why; `not_heard`: the series had heard it or
-    hears no more.
+    hears no more: it is over, or, as `detail` says then, it heard 10,000 things or 4 MiB.
     """
 
     flow: str

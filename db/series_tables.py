@@ -68,6 +68,7 @@ series = tenant_table(
     document("wakes", "'[]'::jsonb"),
     moment("next_at"),
     col("heard", Integer, default="0"),
+    col("heard_bytes", Integer, default="0"),
     col("entries", Integer, default="0"),
     moment("started_at", null=False),
     moment("updated_at", null=False),
@@ -144,6 +145,7 @@ series_tombstone = tenant_table(
     moment("created_at", null=False),
     belongs("flow_id", to="flow"),
     UniqueConstraint("tenant_id", "flow_id", "key"),
+    Index("series_tombstone_created_idx", "created_at"),
 )
 
 event = tenant_table(
@@ -193,4 +195,5 @@ early_event = tenant_table(
     belongs("flow_id", to="flow"),
     belongs("event_id", to="event"),
     UniqueConstraint("tenant_id", "flow_id", "key", "event_id"),
+    Index("early_event_created_idx", "created_at"),
 )

@@ -39,7 +39,7 @@ REFUSED = {
     "an anchor": ({"$ref": "#money"}, "/$ref", "leads nowhere"),
     "another base": ({"properties": {"a/b": {"$id": "x"}}}, "/properties/a~1b/$id", "$id is not read"),
     "a dynamic reference": ({"$dynamicRef": "#a"}, "/$dynamicRef", "is not read"),
-    "many parts": (doubling(20), "/$defs/d8", "more than 5,000 parts"),
+    "many parts": (doubling(20), "/$defs/d9", "more than 5,000 parts"),
     "what looks again and again": (nested(20, unevaluatedProperties=False), "/allOf/0" * 9, "more than 5,000 parts"),
     "many values": ({"enum": list(range(6000))}, "", "more than 5,000 parts"),
     "deep": (nested(150), "/allOf/0" * 50, "deeper than 100"),
@@ -65,9 +65,8 @@ def test_a_schema_may_refer_to_its_own_parts() -> None:
         {
             "$schema": DIALECT,
             "$id": "https://example.com/order",
-            "allOf": [{"properties": {"a": {"$ref": "#/$defs/a~1b%20c"}, "b": {"$ref": "#/allOf/1"}}}, {"not": {}}],
+            "allOf": [{"properties": {"a": {"$ref": "#/$defs/a~1b%20c"}, "b": {"$ref": "#/allOf/1"}}}, {"not": False}],
             "$defs": {"a/b c": {"type": "string"}},
-            "additionalProperties": "no schema is here" == "",
             "dependentRequired": {},
         }
     )
@@ -77,7 +76,12 @@ def test_a_schema_may_refer_to_its_own_parts() -> None:
 FOUND = {
     "a wrong kind": ({"properties": {"a": {"type": "string"}}}, {"a": 7}, ["/a"], "the value is not of type"),
     "what is missing": ({"required": ["a/b"]}, {}, ["/a~1b"], "missing"),
-    "what is too much": ({"additionalProperties": False}, {"a": 1, "b": 2}, ["/a", "/b"], "knows no such member"),
+    "what is too much": (
+        {"additionalProperties": False, "properties": {"c": {}}},
+        {"a": 1, "b": 2},
+        ["/a", "/b"],
+        "knows no such member",
+    ),
     "what nobody judged": ({"unevaluatedProperties": False}, {"a": 1}, ["/a"], "knows no such member"),
     "within a list": ({"items": {"format": "date"}}, ["2026-01-01", "soon"], ["/1"], "date"),
     "the whole": ({"type": "object"}, [1], [""], "object"),
