@@ -98,8 +98,7 @@ async def compose(
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     bulkheads = bulkheads or Bulkheads(local_activities)
     downloads, calls = Downloads(allowed_hosts), WebCalls(allowed_hosts)
-    transport = Transport(connections=local_activities)
-    providers = AccountProviders(key_ring)
+    transport, providers = Transport(connections=local_activities), AccountProviders(key_ring)
     composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring), Links(key_ring, public_url))
     delivery = _delivery(database, transport, composer, bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from stack.problems import StackError
 from tests.api import flowing
 from tests.api.conftest import KeyFactory
 from tests.api.conftest import app as app  # noqa: PLC0414 - a fixture for the tests here
@@ -71,5 +72,5 @@ async def test_a_file_that_is_no_json_is_told(carillon: Command, tmp_path: Path)
     file = tmp_path / "schema.json"
     file.write_text("{", "utf-8")
     told = await carillon("put", "order.placed", str(file))
-    assert told.exit_code == 1
-    assert "cannot be read as JSON" in told.stderr
+    assert isinstance(told.exception, StackError)
+    assert "cannot be read as JSON" in str(told.exception)
