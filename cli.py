@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stack.dev import dev
+from stack.event_type import event_type
 from stack.findings import findings
 from stack.flow import flow
 from stack.notifications import explain, notifications
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.add_typer(dev, name="dev", hidden=True)
 app.add_typer(parked, name="parked")
 app.add_typer(flow, name="flow")
+app.add_typer(event_type, name="event-type")
 app.add_typer(series, name="series")
 app.add_typer(operations, name="operations")
 app.add_typer(replies, name="replies")

@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     sandboxed_workflows: bool = False
     # Seconds between two runs of housekeeping.
     housekeeping_seconds: int = Field(default=30, ge=1, le=3600)
+    # Days for which housekeeping leaves rows that count for some time only, never shorter than they count.
+    keep_early_events_days: int = Field(default=1, ge=1, le=366)
+    keep_series_tombstones_days: int = Field(default=7, ge=7, le=366)
+    keep_runs_days: int = Field(default=90, ge=31, le=3660)
     # Hosts that an account's base URL may name besides the provider's own (stand-ins, proxies).
     provider_hosts: str = ""
     home: Path | None = None

@@ -19,6 +19,7 @@ from activities.bulkheads import Bulkheads, FirstOutcomes
 from activities.buttons import Buttons
 from activities.composing import Composer
 from activities.delivery import Delivery
+from activities.event_type_counts import EventTypeCounts
 from activities.findings_gauge import FindingsGauge
 from activities.health import AccountsGauge, HealthMeasurement
 from activities.housekeeping import Housekeeping
@@ -40,6 +41,7 @@ from activities.schedule_runs import ScheduleRuns
 from activities.series import SeriesSteps
 from activities.series_calls import SeriesCalls
 from activities.workflow_facts import WorkflowFacts
+from db.ageing import Keeping
 from db.session import Database
 from garbage import collect_less_often
 from outbox import Dispatcher
@@ -92,12 +94,12 @@ async def compose(
     max_cached_workflows: int = 1000,
     public_url: str = "http://127.0.0.1:8080",
     calls: WebCalls | None = None,
+    keeping: Keeping | None = None,
 ) -> AsyncIterator[Worker]:
     """Yields a worker with everything it needs; its connections are closed afterwards."""
     bulkheads = bulkheads or Bulkheads(local_activities)
     downloads, calls = Downloads(allowed_hosts), calls or WebCalls(allowed_hosts)
-    transport = Transport(connections=local_activities)
-    providers = AccountProviders(key_ring)
+    transport, providers = Transport(connections=local_activities), AccountProviders(key_ring)
     composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring), Links(key_ring, public_url))
     delivery = _delivery(database, transport, composer, bulkheads)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
@@ -111,7 +113,7 @@ async def compose(
                 *_of_accounts(database, providers, allowed_hosts),
                 *_of_the_database(database),
                 *_of_series(database, calls, key_ring, public_url),
-                *_of_housekeeping(client, database),
+                *_of_housekeeping(client, database, keeping),
             ],
             interceptors=[FirstOutcomes(bulkheads)],
             workflow_runner=runner,
@@ -158,11 +160,11 @@ def _of_accounts(
     return [outages.probe, outages.release, HealthMeasurement(database, confirming).measure]
 
 
-def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., Any]]:
+def _of_housekeeping(client: Client, database: Database, keeping: Keeping | None) -> list[Callable[..., Any]]:
     """Returns the activities that look after what nobody else looks after."""
     repairs = Repairs(database)
     facts = WorkflowFacts(client)
-    owners, rows = Owners(database, facts, repairs), Housekeeping(database, repairs)
+    owners, rows = Owners(database, facts, repairs), Housekeeping(database, repairs, keeping=keeping)
     return [
         owners.recognise,
         owners.attempts,
@@ -172,8 +174,17 @@ def _of_housekeeping(client: Client, database: Database) -> list[Callable[..., A
         rows.outbox,
         rows.receipts,
         rows.expire,
+        EventTypeCounts(database).count,
         Ledger(database).check,
     ]
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(
+        early_events=timedelta(days=settings.keep_early_events_days),
+        series_tombstones=timedelta(days=settings.keep_series_tombstones_days),
+        runs=timedelta(days=settings.keep_runs_days),
+    )
 
 
 def _delivery(database: Database, transport: Transport, composer: Composer, bulkheads: Bulkheads) -> Delivery:
@@ -204,6 +215,7 @@ async def run(settings: Settings) -> None:
         local_activities=settings.deliveries_at_once + settings.database_pool_size,
         sandboxed=settings.sandboxed_workflows,
         public_url=settings.public_url,
+        keeping=_keeping(settings),
     )
     async with metrics, composed as worker:
         log.info("worker.started", task_queue=settings.task_queue)

@@ -1,34 +1,47 @@
 """What an event does: it starts series of the flows that are on for it, and feeds those that run with its key."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.event_schemas import EventSchemas, Judgement
 from activities.programs import Programs
 from activities.series_facts import person
 from activities.series_starting import Begun, begin, catch_up, missing_anchors
 from channels.addresses import parse_address
-from db import events, flows, series, series_steps
+from db import event_types, events, flows, series, series_steps
 from db.events import NewEvent
 from db.flows import Listening
 from db.json import plain
 from db.series import NewSeries
-from db.series_hearing import NewHearing, hear
+from db.series_hearing import NewHearing, hear, lacks_room
 from domain.calendar import is_in_reach
 from domain.conditions import ConditionError, holds, value_of
 from domain.flow_events import fits, most_exact
 from domain.flow_program import Program
 from domain.recipients import AddressKind
+from domain.series import MOST_HEARD, MOST_HEARD_BYTES
 
 _LONGEST_KEY = 255
+_SCHEMAS = EventSchemas()
+_FULL = f"the series heard {MOST_HEARD:,} things or {MOST_HEARD_BYTES // 2**20} MiB already and keeps no more"
 
 
 class NotMeant(Exception):  # noqa: N818 - no error: the event is kept, this flow has nothing to do with it
     """An event does not start a series, and why."""
+
+
+class DoesNotFit(NotMeant):
+    """The data of an event does not fit the schema of its type, which is enforced; nothing was changed."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        first = judgement.faults[0]
+        super().__init__(f"the event's data does not fit the schema of its type: /data{first.pointer}: {first.message}")
+        self.judgement = judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +79,23 @@ class Taking:
 
     def __init__(self, connection: AsyncConnection, tenant_id: UUID, programs: Programs, now: datetime) -> None:
         self._connection, self._tenant_id, self._programs, self._now = connection, tenant_id, programs, now
+        self.judgement = Judgement(type=None, faults=())
+        """What the schema of its type says of the event that was judged last."""
 
-    async def take(self, new: NewEvent) -> list[Effect] | None:
-        """Keeps an event and lets it do what it does, or returns None where it came before."""
-        await flows.share(self._connection, self._tenant_id)
+    async def take(self, new: NewEvent, *, enforce: bool = True) -> list[Effect] | None:
+        """Keeps an event and lets it do what it does, or returns None where it came before.
+
+        Raises:
+            DoesNotFit: Its type's schema is enforced, and the event breaks it; nothing was changed.
+        """
+        judgement = await self.judged(new)
+        if judgement.refuses and enforce:
+            if await events.is_kept(self._connection, self._tenant_id, new.source, new.event_id):
+                return None
+            raise DoesNotFit(judgement)
+        if judgement.type is None:
+            await event_types.meet(self._connection, self._tenant_id, new.type)
+        new = replace(new, faults=judgement.told() or None)
         kept = await events.keep(self._connection, self._tenant_id, new)
         if kept is None:
             return None
@@ -80,6 +106,12 @@ class Taking:
         fed = sum(effect.result == "fed" for effect in effects)
         await events.count(self._connection, self._tenant_id, kept, started=started, fed=fed)
         return effects
+
+    async def judged(self, new: NewEvent) -> Judgement:
+        """Returns what the schema of its type says of an event; no flow is published or paused from here on."""
+        rule = await event_types.share(self._connection, self._tenant_id, new.type)
+        self.judgement = await _SCHEMAS.judged(self._connection, self._tenant_id, rule, new.data)
+        return self.judgement
 
     async def meetings(self, new: NewEvent) -> list[Meeting]:
         """Returns what every flow that has to do with an event makes of it; nothing is changed."""
@@ -149,7 +181,10 @@ class Taking:
             series_id=running, cause=f"event/{kept}", kind="event", name=new.type, at=new.occurred_at, data=_object(new)
         )
         heard = await hear(self._connection, self._tenant_id, [news])
-        return Effect(flow=name, result="fed" if heard else "not_heard", series_id=running)
+        if heard:
+            return Effect(flow=name, result="fed", series_id=running)
+        is_full = await lacks_room(self._connection, self._tenant_id, news)
+        return Effect(flow=name, result="not_heard", series_id=running, detail=_FULL if is_full else None)
 
     async def _new_series(self, meeting: Meeting, new: NewEvent) -> NewSeries:
         flow, facts = meeting.program.flow, _facts(new)

@@ -9,6 +9,7 @@ from temporalio import activity
 from activities.repairs import Repairs
 from activities.sweeping import Sweep, Swept, counted
 from db import ageing, findings, sweeps, waiting_receipts
+from db.ageing import Keeping
 from db.findings import NewFinding
 from db.session import Database
 from db.sweeps import StalledEntry
@@ -39,11 +40,18 @@ class Housekeeping:
     """Looks after rows that nobody else looks after."""
 
     def __init__(
-        self, database: Database, repairs: Repairs, *, patience: Patience | None = None, batch: int = 500
+        self,
+        database: Database,
+        repairs: Repairs,
+        *,
+        patience: Patience | None = None,
+        keeping: Keeping | None = None,
+        batch: int = 500,
     ) -> None:
         self._database = database
         self._repairs = repairs
         self._patience = patience or Patience()
+        self._rules = ageing.rules(keeping or Keeping())
         self._batch = batch
 
     @activity.defn(name="housekeeping.outbox")
@@ -90,7 +98,7 @@ class Housekeeping:
     async def expire(self, sweep: Sweep) -> Swept:  # noqa: ARG002 - every step takes its order
         """Removes rows that are of no use any more."""
         removed = []
-        for rule in ageing.RULES:
+        for rule in self._rules:
             async with self._database.system() as connection:
                 removed.append(await ageing.remove(connection, rule, limit=self._batch))
         return Swept(seen=sum(removed), more=max(removed) >= self._batch)

@@ -10,12 +10,12 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from activities.event_taking import NotMeant, Taking, text_of
+from activities.event_taking import DoesNotFit, NotMeant, Taking, text_of
 from activities.programs import Programs
 from activities.schedule_selecting import Picked, Selecting
 from activities.scheduled_starts import Wanted, published, start
 from crashpoints import crash_here
-from db import schedule_runs, schedules
+from db import event_types, schedule_runs, schedules
 from db.events import NewEvent
 from db.schedule_runs import MOST_TOLD, Run
 from db.schedules import StoredSchedule
@@ -238,7 +238,12 @@ class _Step:
             data=data,
             occurred_at=self._run.scheduled_at,
         )
-        effects = await Taking(self._connection, self._row.tenant_id, self._programs, self._now).take(new)
+        try:
+            effects = await Taking(self._connection, self._row.tenant_id, self._programs, self._now).take(new)
+        except DoesNotFit as error:
+            refusal = error.judgement.refusal(new.source, new.event_id)
+            await event_types.refuse(self._connection, self._row.tenant_id, new.type, refusal)
+            raise
         self._counts["seen"] = 1
         for effect in effects or []:
             if effect.result in {"started", "reused"}:

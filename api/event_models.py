@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from api.event_type_models import EventFault, Mode
 from api.json_body import parse
 from api.models import Json, Moment, Shown
 from api.paging import Page
@@ -76,7 +77,7 @@ class EventEffect(Shown):
     `started`, `reused`, `ignored`, `stopped_before_start`: as for a start of that key; `fed`: the running series heard
     it; `waits`: none runs yet, the next one of this key hears it; `not_meant`: the flow's condition or key says so;
     `refused`: it should have started one and could not, `detail` says why; `not_heard`: the series had heard it or
-    hears no more.
+    hears no more: it is over, or, as `detail` says then, it heard 10,000 things or 4 MiB.
     """
 
     flow: str
@@ -95,6 +96,9 @@ class EventTaken(Shown):
     source: str | None = None
     id: str | None = None
     effects: list[EventEffect] = Field(default_factory=list)
+    faults: list[EventFault] = Field(
+        default_factory=list, description="What does not fit the schema of its type, which only warns."
+    )
     problem: Json = Field(default=None, description="Why it was refused, as a problem document.")
 
 
@@ -118,9 +122,20 @@ class EventMeeting(Shown):
     detail: str | None = Field(description="Why it would not start one although a pattern fits.")
 
 
-class EventTested(Shown):
-    """Which flows have to do with an event, by name."""
+class TypeTested(Shown):
+    """What the schema of its type says of an event; without a schema everything fits."""
 
+    type: str
+    version: int | None = Field(description="The version of the schema, if there is one.")
+    mode: Mode | None
+    fits: bool
+    faults: list[EventFault]
+
+
+class EventTested(Shown):
+    """Whether an event fits the schema of its type, and which flows have to do with it, by name."""
+
+    type: TypeTested
     flows: list[EventMeeting]
 
 
@@ -136,6 +151,7 @@ class EventShown(Shown):
     occurred_at: datetime
     started: int
     fed: int
+    faults: list[EventFault] | None = Field(description="What does not fit the schema of its type, where that warns.")
     created_at: datetime
 
 

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
+from api import flow_shapes
 from api.flow_quiet import QuietHoursRule
 from api.flow_words import (
     DAYS,
@@ -12,14 +13,17 @@ from api.flow_words import (
     Clock,
     Condition,
     Day,
-    EventPattern,
-    FlowName,
-    Hearing,
+    EndingHearings,
+    EventPatterns,
+    FlowOwnName,
+    Hearings,
     Length,
     Offset,
     Rule,
+    StartingEvents,
     StepId,
     When,
+    Within,
 )
 from api.models import Body, Flag, Whole
 from api.notification_models import Channels, FallbackRule, TemplateName
@@ -30,13 +34,6 @@ from domain.recipients import Channel
 
 MOST_STEPS = 100
 """Steps of one list; a flow has at most five times as many in all."""
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-_ONE_OR_MANY = BeforeValidator(_listed, json_schema_input_type=str | list[str])
 
 
 def _true(value: Any) -> Any:
@@ -51,12 +48,18 @@ class _Step(Body):
     id: StepId | None = Field(default=None, description="Its name in the flow; made from its kind and place otherwise.")
 
 
+class FallbackAfter(FallbackRule):
+    """When a channel of a step counts as having worked, and when the next one takes over."""
+
+    within: Within | None = Field(default=None, description="How long to wait for `success` before the next channel.")
+
+
 class SendStep(_Step):
     """Sends one message."""
 
     send: TemplateName = Field(description="The template.")
-    channels: Channels | None = None
-    fallback: dict[Channel, FallbackRule] = Field(default_factory=dict)
+    channels: Annotated[Channels, Field(json_schema_extra={"uniqueItems": True})] | None = None
+    fallback: dict[Channel, FallbackAfter] = Field(default_factory=dict)
     data: dict[Anchor, Condition] = Field(default_factory=dict, description="Variables, each an expression.")
     to: Condition | None = Field(default=None, description="Another recipient's id, as an expression.")
     expires: Length | None = Field(default=None, description="Not handed to a provider later than so long after.")
@@ -103,7 +106,9 @@ class WaitStep(_Step):
 class WaitForStep(_Step):
     """Waits until something is heard."""
 
-    wait_for: Annotated[list[Hearing], Field(min_length=1, max_length=20), _ONE_OR_MANY]
+    model_config = ConfigDict(json_schema_extra=flow_shapes.TIMES_OUT)
+
+    wait_for: Hearings
     timeout: Length | None = None
     since: Literal["series_start", "previous_send", "now"] = Field(
         default="previous_send", alias="from", description="What was heard earlier, from then on, counts too."
@@ -143,6 +148,8 @@ class BranchStep(_Step):
 class RepeatStep(_Step):
     """Takes its steps again and again."""
 
+    model_config = ConfigDict(json_schema_extra=flow_shapes.ROUNDS)
+
     repeat: "list[AnyStep]" = Field(min_length=1)
     every: Length | None = None
     rule: Rule | None = Field(default=None, description="Days, as a rule of RFC 5545: FREQ=WEEKLY;BYDAY=MO,TH")
@@ -167,7 +174,7 @@ class RepeatStep(_Step):
 class DigestStep(_Step):
     """Collects events into one message."""
 
-    digest: Annotated[list[EventPattern], Field(min_length=1, max_length=20), _ONE_OR_MANY]
+    digest: EventPatterns
     window: Length
     most: Annotated[Whole, Field(ge=1, le=10_000)] = 1000
 
@@ -188,6 +195,8 @@ class CallStep(_Step):
 
 class UpdateStep(_Step):
     """Changes the recipient."""
+
+    model_config = ConfigDict(json_schema_extra=flow_shapes.CHANGES)
 
     update: dict[Anchor, Condition] = Field(max_length=50, description="Attributes, each an expression.")
     profile: dict[Literal["name", "locale", "zone"], Condition] = Field(
@@ -254,6 +263,8 @@ AnyStep = Annotated[
 class Receiver(Body):
     """Whom a series that an event starts is for: one of these, as an expression."""
 
+    model_config = ConfigDict(json_schema_extra=flow_shapes.ONE_OF_THESE)
+
     recipient: Condition | None = None
     phone: Condition | None = None
     email: Condition | None = None
@@ -269,9 +280,11 @@ class Receiver(Body):
 class FlowFile(Body):
     """A flow as its file says it."""
 
-    name: FlowName
+    model_config = ConfigDict(json_schema_extra=flow_shapes.STARTED_BY_EVENTS)
+
+    name: FlowOwnName
     title: str = Field(default="", max_length=200)
-    on: Annotated[list[EventPattern], Field(max_length=50), _ONE_OR_MANY] = Field(
+    on: StartingEvents = Field(
         default_factory=list, description="Events that start a series: exact, or with `*` at the end."
     )
     match: Condition | None = None
@@ -281,7 +294,7 @@ class FlowFile(Body):
         default="reuse", description="What a start with a key in use does: nothing, begin anew, or nothing for ever."
     )
     steps: list[AnyStep] = Field(min_length=1, max_length=MOST_STEPS)
-    stop_when: Annotated[list[Hearing], Field(max_length=20), _ONE_OR_MANY] = Field(default_factory=list)
+    stop_when: EndingHearings = Field(default_factory=list)
     stop_if: Condition | None = None
     quiet_hours: QuietHoursRule | None = None
 

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     BODY_TOO_LARGE = "body-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     VALIDATION_FAILED = "validation-failed"
+    INVALID_EVENT = "invalid-event"
     UNKNOWN_RECIPIENT = "unknown-recipient"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
     VERIFICATION_FAILED = "verification-failed"
@@ -103,6 +104,11 @@ TYPES: dict[Kind, ProblemType] = {
     ),
     Kind.VALIDATION_FAILED: ProblemType(
         422, "The request is not valid", "Correct what `errors` lists; each pointer names a place in the body."
+    ),
+    Kind.INVALID_EVENT: ProblemType(
+        422,
+        "The event does not fit the schema of its type",
+        "Correct what `errors` lists and send it again; `GET /v1/event-types/{type}` has the schema.",
     ),
     Kind.UNKNOWN_RECIPIENT: ProblemType(
         422, "There is no such recipient", "Create the recipient first, or give an address directly."

@@ -22,11 +22,13 @@ from db import held_replies, series_replies
 from db.held_replies import Candidate
 from db.held_replies import HeldReply as StoredReply
 from domain.faults import Fault
+from domain.series import MOST_HEARD, MOST_HEARD_BYTES
 
 router = noun_router("/v1/held-replies", "Replies")
 
 Reader = Annotated[Principal, needs(Scope.SERIES_READ)]
 Writer = Annotated[Principal, needs(Scope.SERIES_WRITE)]
+_MUCH = f"{MOST_HEARD:,} things or {MOST_HEARD_BYTES // 2**20} MiB"
 ReplyId = Annotated[UUID, Path(description="Id of the held reply.")]
 
 
@@ -120,9 +122,7 @@ async def give_held_reply(reply_id: ReplyId, body: ReplyGift, principal: Writer,
         if body.series_id not in found:
             raise invalid(Fault(pointer="/series_id", message="there is no such series"))
         said = await held_replies.message(connection, tenant_id, row.inbound_message_id)
-        if not await series_replies.give(connection, tenant_id, said, body.series_id):
-            standing = found[body.series_id].status
-            raise Problem(Kind.WRONG_STATE, "The series is over and hears nothing any more.", state=standing)
+        _check(await series_replies.give(connection, tenant_id, said, body.series_id), found[body.series_id])
         await held_replies.settle(
             connection, tenant_id, row.id, state="given", by=principal.actor, reason=body.reason,
             series_id=body.series_id,
@@ -153,6 +153,13 @@ def _open(row: StoredReply | None) -> StoredReply:
     if row.state != "open":
         raise Problem(Kind.WRONG_STATE, f"It was {row.state} already, by {row.settled_by}.", state=row.state)
     return row
+
+
+def _check(result: Literal["heard", "full", "over"], meant: Candidate) -> None:
+    if result == "full":
+        raise Problem(Kind.WRONG_STATE, f"The series heard {_MUCH} already and keeps no more.", state="full")
+    if result == "over":
+        raise Problem(Kind.WRONG_STATE, "The series is over and hears nothing any more.", state=meant.status)
 
 
 async def _answer(services: Services, principal: Principal, reply_id: UUID) -> HeldReply:

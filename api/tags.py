@@ -14,7 +14,10 @@ TAGS = [
         "name": "Operations",
         "description": "What is done with many at once: how far it is, what was refused, stopping it.",
     },
-    {"name": "Events", "description": "What happened at yours: starts series, and is heard by those that run."},
+    {
+        "name": "Events",
+        "description": "What happened at yours: starts series, is heard by those that run, fits its schema.",
+    },
     {"name": "Schedules", "description": "What happens by itself, by the calendar: series started, events taken."},
     {"name": "Recipients", "description": "Whom it reaches: people, and their addresses."},
     {"name": "Consent", "description": "What people want to get: topics, their choices, and links to change them."},

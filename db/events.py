@@ -19,7 +19,7 @@ _EARLY_WITHIN = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """An event to be kept."""
+    """An event to be kept, and what of its data does not fit the schema of its type."""
 
     source: str
     event_id: str
@@ -27,6 +27,7 @@ class NewEvent:
     subject: str | None
     data: Any = field(repr=False)
     occurred_at: datetime
+    faults: Sequence[Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +43,18 @@ class StoredEvent:
     occurred_at: datetime
     started: int
     fed: int
+    faults: Sequence[Mapping[str, str]] | None
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events are meant; `matched` False asks for those that no flow knew."""
+    """Which events are meant: `matched` False are those that no flow knew, `fits` False those whose data is faulty."""
 
     type: str | None = None
     source: str | None = None
     matched: bool | None = None
+    fits: bool | None = None
 
 
 _EARLY = text("""
@@ -73,6 +76,14 @@ async def keep(connection: AsyncConnection, tenant_id: UUID, new: NewEvent) -> U
     made = await connection.execute(statement.on_conflict_do_nothing(index_elements=known).returning(event.c.id))
     found: UUID | None = made.scalar_one_or_none()
     return found
+
+
+async def is_kept(connection: AsyncConnection, tenant_id: UUID, source: str, event_id: str) -> bool:
+    """Tells whether a source sent an event of this id before."""
+    asked = select(event.c.id).where(
+        event.c.tenant_id == tenant_id, event.c.source == source, event.c.event_id == event_id
+    )
+    return (await connection.execute(asked)).first() is not None
 
 
 async def count(connection: AsyncConnection, tenant_id: UUID, event_id: UUID, *, started: int, fed: int) -> None:
@@ -118,6 +129,8 @@ async def page(
     if wanted.matched is not None:
         condition = event.c.started + event.c.fed > 0
         asked = asked.where(condition if wanted.matched else ~condition)
+    if wanted.fits is not None:
+        asked = asked.where(event.c.faults.is_(None) if wanted.fits else event.c.faults.is_not(None))
     if before is not None:
         asked = asked.where(event.c.id < before)
     rows = await connection.execute(asked.order_by(event.c.id.desc()).limit(limit))

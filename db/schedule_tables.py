@@ -57,6 +57,7 @@ schedule_run = tenant_table(
     one_of("cause", "clock", "trigger"),
     one_of("status", "waiting", "running", "done", "failed", "missed"),
     Index("schedule_run_open_idx", "id", postgresql_where=text("ended_at IS NULL")),
+    Index("schedule_run_ended_idx", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
 
 calendar = tenant_table(

@@ -12,11 +12,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import outbox
+from db.json import encode
 from db.series_tables import series, series_hearing
 from domain import keys
 from domain.flow_state import Heard
 from domain.flow_steps import Awaited
-from domain.series import MOST_HEARD
+from domain.series import MOST_HEARD, MOST_HEARD_BYTES
+
+_LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +43,29 @@ async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewH
     signals: list[outbox.Signal] = []
     for one in news:
         row = standing.get(one.series_id)
-        if row is None or (row["heard"] >= MOST_HEARD and not _wakes(row["wakes"], one)):
+        if row is None:
+            continue
+        size = _size(one)
+        if _is_full(row, size) and not _wakes(row["wakes"], one):
             continue  # what it waits for, or what ends it, is heard also by one that heard too much
         if not await _keep(connection, tenant_id, one, row["heard"] + 1):
             continue
         row["heard"] += 1
+        row["heard_bytes"] = min(row["heard_bytes"] + size, _LARGEST)
         heard.add(one.series_id)
         if _wakes(row["wakes"], one):
             signals.append(woken(one.series_id, f"heard/{row['heard']}"))
     if heard:
-        await _count(connection, tenant_id, {name: standing[name]["heard"] for name in heard})
+        counts = {name: (standing[name]["heard"], standing[name]["heard_bytes"]) for name in heard}
+        await _count(connection, tenant_id, counts)
     await outbox.add_signals(connection, tenant_id, signals)
     return heard
+
+
+async def lacks_room(connection: AsyncConnection, tenant_id: UUID, one: NewHearing) -> bool:
+    """Tells whether a series that goes on does not hear something because it heard too much already."""
+    row = (await _locked(connection, tenant_id, [one.series_id])).get(one.series_id)
+    return row is not None and _is_full(row, _size(one)) and not _wakes(row["wakes"], one)
 
 
 def woken(series_id: UUID, cause: str) -> outbox.Signal:
@@ -61,7 +75,7 @@ def woken(series_id: UUID, cause: str) -> outbox.Signal:
 
 async def _locked(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Returns those that are not over, locked in the order of their ids: two that hear never wait for each other."""
-    asked = select(series.c.id, series.c.heard, series.c.wakes).where(
+    asked = select(series.c.id, series.c.heard, series.c.heard_bytes, series.c.wakes).where(
         series.c.tenant_id == tenant_id, series.c.id.in_(ids), series.c.ended_at.is_(None)
     )
     rows = await connection.execute(asked.order_by(series.c.id).with_for_update(key_share=True))
@@ -89,13 +103,23 @@ def _wakes(wakes: Sequence[Mapping[str, Any]], one: NewHearing) -> bool:
     return any(wake["kind"] == "*" or heard.fits(Awaited(kind=wake["kind"], name=wake["name"])) for wake in wakes)
 
 
-async def _count(connection: AsyncConnection, tenant_id: UUID, counts: Mapping[UUID, int]) -> None:
+def _is_full(row: Mapping[str, Any], size: int) -> bool:
+    return bool(row["heard"] >= MOST_HEARD or row["heard_bytes"] + size > MOST_HEARD_BYTES)
+
+
+def _size(one: NewHearing) -> int:
+    return len(encode(dict(one.data)).encode())
+
+
+async def _count(connection: AsyncConnection, tenant_id: UUID, counts: Mapping[UUID, tuple[int, int]]) -> None:
     asked = text("""
-        UPDATE series AS s SET heard = told.heard, updated_at = now()
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS told(id, heard)
+        UPDATE series AS s SET heard = told.heard, heard_bytes = told.bytes, updated_at = now()
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[]), CAST(:bytes AS integer[]))
+            AS told(id, heard, bytes)
         WHERE s.tenant_id = :tenant AND s.id = told.id
     """)
-    await connection.execute(asked, {"tenant": tenant_id, "ids": list(counts), "counts": list(counts.values())})
+    values = {"counts": [count for count, _ in counts.values()], "bytes": [size for _, size in counts.values()]}
+    await connection.execute(asked, {"tenant": tenant_id, "ids": list(counts), **values})
 
 
 async def wake_all(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, *, cause: str, lane: int) -> int:

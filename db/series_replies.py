@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,7 +11,7 @@ from db import held_replies, reply_rows
 from db.callbacks import NewInbound
 from db.held_replies import NewHeld
 from db.reply_rows import Answer, Referred, Sent
-from db.series_hearing import NewHearing, hear
+from db.series_hearing import NewHearing, hear, lacks_room
 from domain.replies import Answered, FoundBy, Meant, Seal, Unclear, heard_as, meaning
 
 _LATEST = "latest"
@@ -92,15 +93,19 @@ async def pass_on(connection: AsyncConnection, tenant_id: UUID, understood: Unde
     await note(connection, tenant_id, understood.known)
 
 
-async def give(connection: AsyncConnection, tenant_id: UUID, message: NewInbound, series_id: UUID) -> bool:
-    """Lets a series hear a message that a person gave to it, and tells whether it did: one that is over does not."""
+async def give(
+    connection: AsyncConnection, tenant_id: UUID, message: NewInbound, series_id: UUID
+) -> Literal["heard", "full", "over"]:
+    """Lets a series hear a message that a person gave to it; one that is over or heard too much already does not."""
     tap = Seal(message.tap) if message.tap else None
     heard = heard_as(message.kind, tap=tap, body=message.body) or "reply"
     latest = await reply_rows.latest_of_series(connection, tenant_id, [series_id])
     about = Referred(tapped=None, quoted=None, waiting=(), running=())
     said = _Said(message=message, heard=heard, about=about, meant=None)
     known = _Known(said=said, sent=latest.get(series_id), series_id=series_id, by=FoundBy.PERSON)
-    return bool(await note(connection, tenant_id, [known]))
+    if await note(connection, tenant_id, [known]):
+        return "heard"
+    return "full" if await lacks_room(connection, tenant_id, _news(known, series_id)) else "over"
 
 
 async def note(connection: AsyncConnection, tenant_id: UUID, known: Sequence[_Known]) -> set[UUID]:

@@ -1,6 +1,18 @@
 """The tables of flows and series: definitions, runs, what runs heard and did, events, and stops that came first."""
 
-from sqlalchemy import ARRAY, Index, Integer, LargeBinary, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from db.consent_tables import metadata as metadata  # noqa: PLC0414 - the whole schema, once these tables are registered
 from db.tables import belongs, col, document, moment, one_of, tenant_table
@@ -56,6 +68,7 @@ series = tenant_table(
     document("wakes", "'[]'::jsonb"),
     moment("next_at"),
     col("heard", Integer, default="0"),
+    col("heard_bytes", Integer, default="0"),
     col("entries", Integer, default="0"),
     moment("started_at", null=False),
     moment("updated_at", null=False),
@@ -132,6 +145,7 @@ series_tombstone = tenant_table(
     moment("created_at", null=False),
     belongs("flow_id", to="flow"),
     UniqueConstraint("tenant_id", "flow_id", "key"),
+    Index("series_tombstone_created_idx", "created_at"),
 )
 
 event = tenant_table(
@@ -144,9 +158,32 @@ event = tenant_table(
     moment("occurred_at", null=False),
     col("started", Integer, default="0"),
     col("fed", Integer, default="0"),
+    col("faults", JSONB(none_as_null=True), null=True),
     moment("created_at", null=False),
     UniqueConstraint("tenant_id", "source", "event_id"),
     Index(None, "tenant_id", "type", "id"),
+    Index("event_faulty_idx", "tenant_id", "id", postgresql_where=text("faults IS NOT NULL")),
+)
+
+event_type = tenant_table(
+    "event_type",
+    col("type"),
+    col("known", Boolean, default="false"),
+    col("version", Integer, default="0"),
+    col("mode", default="'enforce'"),
+    col("description", default="''"),
+    col("schema", JSONB(none_as_null=True), null=True),
+    document("examples", "'[]'::jsonb"),
+    col("came", BigInteger, default="0"),
+    col("warned", BigInteger, default="0"),
+    col("counted_to", Uuid, default="'00000000-0000-0000-0000-000000000000'"),
+    col("refused", BigInteger, default="0"),
+    moment("last_refused_at"),
+    col("last_refusal", JSONB(none_as_null=True), null=True),
+    moment("created_at", null=False),
+    moment("updated_at", null=False),
+    UniqueConstraint("tenant_id", "type"),
+    one_of("mode", "enforce", "warn"),
 )
 
 early_event = tenant_table(
@@ -158,4 +195,5 @@ early_event = tenant_table(
     belongs("flow_id", to="flow"),
     belongs("event_id", to="event"),
     UniqueConstraint("tenant_id", "flow_id", "key", "event_id"),
+    Index("early_event_created_idx", "created_at"),
 )

@@ -10,13 +10,35 @@ from dateutil.rrule import rrule, rrulestr
 
 from domain.calendar import at_local
 
-_PARTS = frozenset(
-    "FREQ INTERVAL COUNT UNTIL BYDAY BYMONTHDAY BYMONTH BYYEARDAY BYWEEKNO BYSETPOS WKST".split()  # noqa: SIM905 - reads as the standard lists them
-)
-_FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-_DATE = re.compile(r"[0-9]{8}")
-_COUNT = re.compile(r"[1-9][0-9]{0,4}")
-_INTERVAL = re.compile(r"[1-9][0-9]{0,2}")
+_DAY = "(MO|TU|WE|TH|FR|SA|SU)"
+_OF_A_YEAR = "[+-]?(0{0,2}[1-9]|0?[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])"
+
+
+def _listed(value: str) -> str:
+    return f"{value}(,{value})*"
+
+
+SHAPES = {
+    "FREQ": "(DAILY|WEEKLY|MONTHLY|YEARLY)",
+    "INTERVAL": "[1-9][0-9]{0,2}",
+    "COUNT": "[1-9][0-9]{0,4}",
+    "UNTIL": "[0-9]{8}",
+    "BYDAY": _listed(f"([+-]?[1-9][0-9]?)?{_DAY}"),
+    "BYMONTHDAY": _listed("[+-]?(0?[1-9]|[12][0-9]|3[01])"),
+    "BYMONTH": _listed("(0?[1-9]|1[0-2])"),
+    "BYYEARDAY": _listed(_OF_A_YEAR),
+    "BYWEEKNO": _listed("[+-]?(0?[1-9]|[1-4][0-9]|5[0-3])"),
+    "BYSETPOS": _listed(_OF_A_YEAR),
+    "WKST": _DAY,
+}
+"""How the parts of a rule are written, as regular expressions that every reader of them reads alike."""
+_HINTS = {
+    "FREQ": "a rule has FREQ=DAILY, WEEKLY, MONTHLY or YEARLY, like 'FREQ=WEEKLY;BYDAY=MO,TH'",
+    "UNTIL": "UNTIL is a date like 20261231",
+    "COUNT": "COUNT is a number from 1 to 99999",
+    "INTERVAL": "INTERVAL is a number from 1 to 999",
+}
+_PARTS = frozenset(SHAPES)
 _REACH = timedelta(days=30 * 366)
 """How far a rule is followed: one that never comes must not be looked for until the end of time."""
 _ANY_DAY = datetime(2024, 1, 1)  # noqa: DTZ001 - rules are about calendars, which have no zone
@@ -31,16 +53,13 @@ def checked(text: str) -> str:
     if any(character.isspace() for character in text):
         raise ValueError("a rule has no spaces and is one line")
     parts = parts_of(text)
+    if len(parts) < len(text.split(";")):
+        raise ValueError("a part stands twice; write each once")
     if strange := sorted(set(parts) - _PARTS):
         raise ValueError(f"{strange[0][:40]!r} is no part of a rule here; there are {', '.join(sorted(_PARTS))}")
-    if parts.get("FREQ") not in _FREQUENCIES:
-        raise ValueError("a rule has FREQ=DAILY, WEEKLY, MONTHLY or YEARLY, like 'FREQ=WEEKLY;BYDAY=MO,TH'")
-    if "UNTIL" in parts and not _DATE.fullmatch(parts["UNTIL"]):
-        raise ValueError("UNTIL is a date like 20261231")
-    if "COUNT" in parts and not _COUNT.fullmatch(parts["COUNT"]):
-        raise ValueError("COUNT is a number from 1 to 99999")
-    if not _INTERVAL.fullmatch(parts.get("INTERVAL", "1")):
-        raise ValueError("INTERVAL is a number from 1 to 999")
+    misspelt = next((name for name in ("FREQ", *parts) if not re.fullmatch(SHAPES[name], parts.get(name, ""))), None)
+    if misspelt is not None:
+        raise ValueError(_HINTS.get(misspelt, f"this is no calendar rule: {misspelt} is not written as RFC 5545 says"))
     try:
         begin = _ANY_DAY
         if "UNTIL" in parts:

@@ -9,6 +9,8 @@ from typing import Any
 _LONGEST_TRIGGER = 128
 MOST_HEARD = 10_000
 """What one series keeps of what it heard; more is counted as not heard."""
+MOST_HEARD_BYTES = 4 * 1024 * 1024
+"""How many bytes of data as JSON one series keeps of what it heard; more is counted as not heard."""
 
 
 class SeriesStatus(StrEnum):

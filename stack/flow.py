@@ -46,9 +46,9 @@ def check(files: Files, *, as_json: AsJson = False) -> None:
 @flow.command()
 def schema() -> None:
     """Prints the JSON Schema of flow files, for editors."""
-    from api.flow_models import FlowFile
+    from api.flow_schema import flow_schema
 
-    typer.echo(json.dumps(FlowFile.model_json_schema(), indent=2))
+    typer.echo(json.dumps(flow_schema(), indent=2))
 
 
 @flow.command()

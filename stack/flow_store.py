@@ -145,6 +145,11 @@ def which(event_file: EventFile, *, as_json: AsJson = False) -> None:
         return
     from stack.flow_tables import print_meetings
 
+    for fault in found["type"]["faults"]:
+        typer.echo(f"{fault['pointer']}: {fault['detail']}")
+    if not found["type"]["fits"]:
+        does = "is refused" if found["type"]["mode"] == "enforce" else "is taken all the same"
+        typer.echo(f"It does not fit the schema of {found['type']['type']}, and {does}.")
     print_meetings(found["flows"])
 
 

@@ -77,7 +77,7 @@ async def ask(request: Request, series_id: SeriesId, kind: Kind, session: Writer
     async with services.database.tenant(tenant_id) as connection:
         row = await found(connection, tenant_id, series_id)
         program = await _PROGRAMS.get(connection, tenant_id, row.flow_version_id)
-        state = await state_of_series(connection, tenant_id, row)
+        state = await state_of_series(connection, tenant_id, row, program.flow)
     known: Mapping[str, str] = {**dict.fromkeys(missing_anchors(program.flow, row.anchors), ""), **row.anchors}
     standing = Standing(
         zone=state.zone,
@@ -149,7 +149,8 @@ async def _zone(services: Services, session: Session, series_id: UUID) -> str:
     tenant_id = session.principal.tenant_id
     async with services.database.tenant(tenant_id) as connection:
         row = await found(connection, tenant_id, series_id)
-        return (await state_of_series(connection, tenant_id, row)).zone
+        program = await _PROGRAMS.get(connection, tenant_id, row.flow_version_id)
+        return (await state_of_series(connection, tenant_id, row, program.flow)).zone
 
 
 def _moved(form: FormData, zone: str) -> dict[str, datetime]:

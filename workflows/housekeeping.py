@@ -23,6 +23,7 @@ STEPS = (
     Step(name="parking.resume_capped"),
     Step(name="parking.resume_orphans"),
     Step(name="health.measure"),
+    Step(name="housekeeping.event_types"),
     Step(name="housekeeping.expire"),
 )
 BEGINNING = ""

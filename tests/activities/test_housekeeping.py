@@ -14,10 +14,12 @@ from activities.housekeeping import Housekeeping, Patience
 from activities.reconciliation import Reconciliation
 from activities.repairs import Repairs
 from activities.sweeping import Sweep, Swept
-from db import outbox, receipts
+from db import outbox, receipts, series_tables
+from db.ageing import Keeping
 from db.care_tables import day_count, rate_bucket
 from db.delivery_tables import receipt, tombstone
 from db.receipts import NewReceipt
+from db.schedule_tables import schedule, schedule_run
 from db.session import Database
 from db.tables import outbox as outbox_table
 from domain.status import Status
@@ -196,6 +198,52 @@ async def test_what_is_of_no_use_any_more_is_removed(yard: Yard, house: Housekee
     for table in (tombstone, rate_bucket, day_count):
         name = "idempotency_key" if table is tombstone else "key"
         assert [row[name] for row in await yard.rows(table)] == ["new"], table.name
+
+
+async def test_what_counts_for_some_time_is_removed_after_it(yard: Yard, database: Database) -> None:
+    flow = await factories.insert(database, yard.tenant_id, series_tables.flow, name="f")
+    for name, days in (("old", 8), ("new", 6)):
+        created = ago(timedelta(days=days))
+        await factories.insert(
+            database, yard.tenant_id, series_tables.series_tombstone, flow_id=flow, key=name, created_at=created
+        )
+        event = await factories.insert(
+            database, yard.tenant_id, series_tables.event, source="/s", event_id=name, type="t", data={}
+        )
+        await factories.insert(
+            database, yard.tenant_id, series_tables.early_event,
+            flow_id=flow, key=name, event_id=event, created_at=created,
+        )  # fmt: skip
+    keeping = Keeping(early_events=timedelta(days=7))
+    await Housekeeping(database, Repairs(database), keeping=keeping).expire(Sweep())
+    for table in (series_tables.series_tombstone, series_tables.early_event):
+        assert [row["key"] for row in await yard.rows(table)] == ["new"], table.name
+    assert len(await yard.rows(series_tables.event)) == 2
+
+
+async def test_runs_are_removed_but_the_newest_of_each_clock(yard: Yard, database: Database) -> None:
+    async def run(schedule: UUID, days: int, **values: Any) -> None:
+        at = ago(timedelta(days=days))
+        row = {"schedule_id": schedule, "scheduled_at": at, "status": "done", "ended_at": at, **values}
+        await factories.insert(database, yard.tenant_id, schedule_run, **row)
+
+    told = {"spec": {}, "action": {}, "counts_from": ago(HOUR)}
+    idle, busy = [await factories.insert(database, yard.tenant_id, schedule, name=name, **told) for name in "ab"]
+    for days in (120, 110, 100):
+        await run(idle, days)
+    await run(idle, 95, cause="trigger")
+    await run(idle, 94, cause="trigger", status="running", ended_at=None)
+    await run(busy, 100)
+    await run(busy, 80)
+    house = Housekeeping(database, Repairs(database), batch=1)
+    swept = [await house.expire(Sweep())]
+    while swept[-1].more:
+        swept.append(await house.expire(Sweep()))
+    left = {
+        (row["schedule_id"], (datetime.now(UTC) - row["scheduled_at"]).days) for row in await yard.rows(schedule_run)
+    }
+    assert left == {(idle, 100), (idle, 94), (busy, 80)}
+    assert sum(one.seen for one in swept) == 4
 
 
 async def test_rows_are_removed_a_bounded_number_at_once(yard: Yard, house: Housekeeping) -> None:

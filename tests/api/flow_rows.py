@@ -98,6 +98,21 @@ async def _calendars(world: World) -> Call:
     return Call(foreign=200, secret=(await _calendar(world)).secret)
 
 
+async def _described(world: World) -> Call:
+    await made(world.owner, "PUT", "/v1/event-types/secret.happened", json={"description": "a secret word"})
+    return Call(path={"type": "secret.happened"})
+
+
+async def _put_type(world: World) -> Call:
+    path = (await _described(world)).path
+    return Call(path=path, json={"description": "mine"}, foreign=201, secret=("a secret word",))
+
+
+async def _listed_types(world: World) -> Call:
+    await _described(world)
+    return Call(foreign=200, secret=("secret.happened", "a secret word"))
+
+
 FLOW_ROWS: dict[str, Row] = {
     "list_operation_series": _taken_up,
     "put_calendar": _calendar_put,
@@ -127,5 +142,9 @@ FLOW_ROWS: dict[str, Row] = {
     "send_events": fixed(json=flowing.event("some.thing"), foreign=202),
     "test_event": _tested,
     "list_events": _event,
+    "put_event_type": _put_type,
+    "list_event_types": _listed_types,
+    "get_event_type": _described,
+    "delete_event_type": _described,
     "get_webhook_secrets": fixed(foreign=200),
 }

@@ -216,6 +216,7 @@ ROWS: dict[str, Row] = {
 }
 
 PUBLIC: dict[str, str] = {
+    "get_flow_schema": "the same for everybody, for editors that send no key",
     "get_health": "tells only that the process runs",
     "get_readiness": "tells only whether the database is there",
     "get_metrics": "numbers without ids; kept inside the network",

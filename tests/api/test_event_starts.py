@@ -44,3 +44,28 @@ async def test_a_condition_for_starting_sees_whom_it_would_be_for(client: httpx.
         client, *(flowing.event(data={"order": who, "customer": who}) for who in ("asha", "ravi", "nobody"))
     )
     assert [one["effects"][0]["result"] for one in told] == ["started", "not_meant", "not_meant"]
+
+
+LATER = """
+name: reminder
+on: order.placed
+to: {phone: event.data.phone}
+key: event.data.order
+steps:
+- wait: P1D
+- wait_for: event:order.seen
+"""
+
+
+async def test_a_series_hears_four_mebibytes_and_says_when_it_is_full(client: httpx.AsyncClient) -> None:
+    await flowing.publish(client, LATER)
+    await flowing.tell(client, flowing.event())
+    large = {"order": "order-1", "note": "x" * 900_000}
+    told = []
+    for _ in range(6):
+        (one,) = (await client.post("/v1/events", json=flowing.event("order.seen", data=large))).json()["results"]
+        told += [(effect["result"], effect["detail"]) for effect in one["effects"]]
+    assert [result for result, _ in told] == ["fed"] * 4 + ["not_heard"] * 2
+    assert "4 MiB" in told[-1][1]
+    (small,) = await flowing.tell(client, flowing.event("order.seen"))
+    assert [effect["result"] for effect in small["effects"]] == ["fed"]

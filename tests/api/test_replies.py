@@ -5,8 +5,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from db.series_tables import series
 from db.session import Database
+from domain.series import MOST_HEARD_BYTES
 from tests.activities.series_clock import Clock
 from tests.api import flowing, sending
 from tests.api.reply_rows import says
@@ -83,6 +86,23 @@ async def test_a_series_that_is_over_hears_nothing_and_the_reply_stays_open(
     assert [one["state"] for one in await _held(client)] == ["open"]
     standing = {one["id"]: one["status"] for one in (await _held(client))[0]["candidates"]}
     assert standing == {two[0]: "stopped", two[1]: "running"}
+
+
+async def test_a_series_that_heard_too_much_is_full_not_over(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID, two: list[str]
+) -> None:
+    await flowing.publish(client)
+    asleep = await flowing.start(client)
+    await Clock(database, tenant_id, UUID(asleep)).look()
+    await says(database, tenant_id)
+    (held,) = await _held(client)
+    async with database.tenant(tenant_id) as connection:
+        await connection.execute(update(series).values(heard_bytes=MOST_HEARD_BYTES - 10))
+    answer = await client.post(f"/v1/held-replies/{held['id']}/give", json={"series_id": asleep})
+    assert (answer.status_code, answer.json()["state"]) == (409, "full")
+    assert "4 MiB" in answer.json()["detail"]
+    waiting = await client.post(f"/v1/held-replies/{held['id']}/give", json={"series_id": two[0]})
+    assert waiting.json()["state"] == "given"
 
 
 async def test_only_a_series_can_be_given_a_reply(
