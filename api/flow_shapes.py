@@ -20,17 +20,17 @@ INSTANT = (
     rf"[0-9]{{4}}-(0[1-9]|1[0-2])-{_DAY}[T ]{_TIME}(:[0-5][0-9](\.[0-9]{{1,6}})?)?"
     r"(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
 )
-ISO_SECONDS = "P(?=[0-9T])([0-9]+W)?([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+S)?)?"
+PLAIN_DURATION = f"(P(?=[0-9T])([0-9]+W)?([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+S)?)?|(?=[0-9]){_SHORT})"
 """How `within` is written as a text: weeks to seconds, since months have no one length."""
 
 LENGTH: JsonDict = {"type": "string", "maxLength": 60, "pattern": f"^(?=.*[1-9])({_SHORT}|{_ISO})$"}
 OFFSET: JsonDict = {"type": "string", "maxLength": 60, "pattern": f"^(?=.*[0-9])[+-]?({_SHORT}|{_ISO})$"}
 MOMENT: JsonDict = {"type": "string", "maxLength": 64, "pattern": f"^([a-z][a-z0-9_]{{0,63}}|{INSTANT})$"}
 WITHIN: JsonDict = {
-    "description": "Seconds, or an ISO 8601 duration.",
+    "description": "Seconds, an ISO 8601 duration, or `10m`, `2h`, `1d`.",
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0, "maximum": 7_776_000},
-        {"type": "string", "pattern": f"^(?=.*[1-9]){ISO_SECONDS}$"},
+        {"type": "string", "pattern": f"^(?=.*[1-9]){PLAIN_DURATION}$"},
     ],
 }
 

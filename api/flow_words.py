@@ -14,7 +14,7 @@ from domain.calendar import is_in_reach
 _ANCHOR = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NO_MOMENT = "this is no moment; write one like 2026-06-01T09:00+05:30, to 2199, or the name of a date like due_at"
 _INSTANT = re.compile(flow_shapes.INSTANT)
-_ISO_SECONDS = re.compile(flow_shapes.ISO_SECONDS)
+_PLAIN_DURATION = re.compile(flow_shapes.PLAIN_DURATION)
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _NAME = "[a-z0-9]+([._-][a-z0-9]+)*"
 _EVENT = r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*(\.\*|\*)?"
@@ -43,8 +43,8 @@ def _listed(value: Any) -> Any:
 
 
 def _plain_duration(value: Any) -> Any:
-    if isinstance(value, str) and not _ISO_SECONDS.fullmatch(value):
-        raise ValueError("write a duration as seconds or like 'PT10M'")
+    if isinstance(value, str) and not _PLAIN_DURATION.fullmatch(value):
+        raise ValueError("write a duration as seconds, or like '10m', '2h' or 'PT10M'")
     return value
 
 

@@ -48,6 +48,7 @@ GOOD = {
     ),
     "nothing said": flow({"send": "a", "id": None, "channels": None, "to": None, "expires": None}),
     "a text for within": flow({"send": "a", "fallback": {"email": {"within": "PT10M"}}}),
+    "a short text for within": flow({"send": "a", "fallback": {"email": {"within": "1d12h"}}}),
     "lengths": flow(
         *({"wait": one} for one in ("45s", "1h30m", "3d", "2w", "P1M", "PT36H", "P1Y2M3W4DT5H6M7S", "0d1s"))
     ),
@@ -116,6 +117,8 @@ BAD = {
     "an empty expression": flow({"send": "a", "to": ""}),
     "within no time": flow({"send": "a", "fallback": {"email": {"within": 0}}}),
     "within no time as a text": flow({"send": "a", "fallback": {"email": {"within": "PT0S"}}}),
+    "within no short time": flow({"send": "a", "fallback": {"email": {"within": "0h"}}}),
+    "within months": flow({"send": "a", "fallback": {"email": {"within": "P1M"}}}),
     "within words": flow({"send": "a", "fallback": {"email": {"within": "soon"}}}),
     **{
         f"a length like {one!r}": flow({"wait": one})
