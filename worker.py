@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 import uvloop
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.accounts import AccountProviders
@@ -102,7 +102,6 @@ async def compose(
     transport, providers = Transport(connections=local_activities), AccountProviders(key_ring)
     composer = Composer(providers, Attachments(database, downloads), Buttons(key_ring), Links(key_ring, public_url))
     delivery = _delivery(database, transport, composer, bulkheads)
-    runner: WorkflowRunner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
     async with aclosing(transport), aclosing(downloads), aclosing(calls):
         yield Worker(
             client,
@@ -116,7 +115,7 @@ async def compose(
                 *_of_housekeeping(client, database, keeping),
             ],
             interceptors=[FirstOutcomes(bulkheads)],
-            workflow_runner=runner,
+            workflow_runner=SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner(),
             max_concurrent_local_activities=local_activities,  # each of them holds a workflow task
             max_concurrent_workflow_tasks=local_activities,
             max_cached_workflows=max_cached_workflows,

@@ -5,24 +5,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from api import flow_shapes
+from api.flow_moment_models import NextMoment, UntilMoment, kind_of_moment
 from api.flow_quiet import QuietHoursRule
 from api.flow_words import (
-    DAYS,
     Anchor,
-    CalendarName,
     Clock,
     Condition,
-    Day,
     EndingHearings,
     EventPatterns,
     FlowOwnName,
     Hearings,
     Length,
-    Offset,
     Rule,
     StartingEvents,
     StepId,
-    When,
     Within,
 )
 from api.models import Body, Flag, Whole
@@ -67,30 +63,6 @@ class SendStep(_Step):
     taps: Literal["any", "once"] = Field(default="any", description="Whether its buttons are good for one tap only.")
 
 
-class UntilMoment(Body):
-    """An instant, or one of the series' dates with an offset."""
-
-    until: When
-    offset: Offset | None = None
-    at: Clock | None = Field(default=None, description="Time of day in the recipient's zone.")
-
-
-class NextMoment(Body):
-    """The next local time of day."""
-
-    next: Clock
-    weekdays: list[Day] = Field(default=list(DAYS), min_length=1, max_length=7)
-    holidays: CalendarName | None = Field(default=None, description="The calendar whose days are left out.")
-
-
-def _kind_of_moment(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a time of day" if "next" in value else "a date"
-    if isinstance(value, NextMoment | UntilMoment):
-        return "a time of day" if isinstance(value, NextMoment) else "a date"
-    return "a length"
-
-
 class WaitStep(_Step):
     """Waits for a length of time, a date, or a time of day."""
 
@@ -98,7 +70,7 @@ class WaitStep(_Step):
         Annotated[Length, Tag("a length")]
         | Annotated[UntilMoment, Tag("a date")]
         | Annotated[NextMoment, Tag("a time of day")],
-        Discriminator(_kind_of_moment),
+        Discriminator(kind_of_moment),
     ]
     past: Literal["now", "skip"] = Field(default="now", description="If it is over: go on, or skip to the next wait.")
 
@@ -123,7 +95,9 @@ class ConfirmStep(_Step):
     confirm: TemplateName = Field(description="The template that asks; it writes `{{ confirm_url }}`.")
     topic: NamedTopic
     channel: Channel | None = Field(default=None, description="For which channel; all, where none is named.")
-    channels: Channels | None = Field(default=None, description="Over which the question goes.")
+    channels: Annotated[Channels, Field(json_schema_extra={"uniqueItems": True})] | None = Field(
+        default=None, description="Over which the question goes."
+    )
     data: dict[Anchor, Condition] = Field(default_factory=dict, description="Variables, each an expression.")
     timeout: Length = Field(default="7d", description="How long the link can be used, and the series waits.")
     then: "list[AnyStep]" = Field(default_factory=list)

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from api import flow_shapes
 from api.flow_words import DAYS, CalendarName, Clock, Day, Length
 from api.models import Body
 from domain import durations
@@ -14,6 +15,8 @@ MOST_SPREAD = timedelta(hours=12)
 
 class QuietHoursRule(Body):
     """When the recipient is left alone, in the recipient's own time."""
+
+    model_config = ConfigDict(json_schema_extra=flow_shapes.QUIET)
 
     begin: Clock | None = Field(default=None, alias="from")
     end: Clock | None = Field(

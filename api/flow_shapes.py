@@ -66,6 +66,16 @@ CHANGES: JsonDict = {"anyOf": [_given(name, minProperties=1) for name in ("updat
 TIMES_OUT: JsonDict = {"if": _given("on_timeout", minItems=1), "then": _given("timeout")}
 """What is done at a timeout needs one."""
 
+QUIET: JsonDict = {
+    "allOf": [
+        {"if": _given("from"), "then": _given("to")},
+        {"if": _given("to"), "then": _given("from")},
+        {"anyOf": [_given("from"), _given("holidays")]},
+        {"if": _given("spread"), "then": {"properties": {"mode": {"enum": ["hold", "hold_series"]}}}},
+    ]
+}
+"""Quiet hours have both ends or holidays, and only what is held is spread."""
+
 ONE_OF_THESE: JsonDict = {"minProperties": 1, "maxProperties": 1}
 
 STARTED_BY_EVENTS: JsonDict = {
