@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import Boolean, delete, func, literal_column, select, update
+from sqlalchemy import Boolean, delete, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -88,12 +88,22 @@ async def touch(connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID
     await connection.execute(statement.values(updated_at=func.now()))
 
 
+# Conditions of flows see people; what they saw of this one goes, that they held stays.
+_FORGET_WHAT_WAS_SEEN = text("""
+UPDATE series_entry AS e SET detail = e.detail - 'judged' - 'saw'
+FROM series AS s
+WHERE s.tenant_id = :tenant AND s.receiver_id = :receiver AND e.tenant_id = s.tenant_id AND e.series_id = s.id
+  AND e.kind IN ('branch', 'until') AND e.detail::text LIKE '%"recipient.%'
+""")
+
+
 async def erase(connection: AsyncConnection, tenant_id: UUID, recipient_id: UUID) -> None:
-    """Removes a recipient and its addresses; its notifications stay in the ledger without pointing at anybody."""
+    """Removes a recipient, its addresses, and what conditions saw of it; its notifications stay without owner."""
     await consents.erase(connection, tenant_id, Subject.recipient(recipient_id))
     owned = (notification.c.tenant_id == tenant_id, notification.c.receiver_id == recipient_id)
     await connection.execute(update(notification).where(*owned).values(receiver_id=None))
     concerned = (series.c.tenant_id == tenant_id, series.c.receiver_id == recipient_id)
+    await connection.execute(_FORGET_WHAT_WAS_SEEN, {"tenant": tenant_id, "receiver": recipient_id})
     await connection.execute(update(series).where(*concerned).values(receiver_id=None))
     await connection.execute(
         delete(address).where(address.c.tenant_id == tenant_id, address.c.recipient_id == recipient_id)

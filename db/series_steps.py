@@ -28,9 +28,10 @@ class Receiver:
     attributes: Mapping[str, Any] = field(repr=False)
 
 
-# What was sent, and what others were let through for and have not sent yet.
+# What was sent, and each series that was let through and may still send for that: once, however often.
 _SENT = text("""
-SELECT count(*) FROM series AS s JOIN series_entry AS e ON e.tenant_id = s.tenant_id AND e.series_id = s.id
+SELECT count(*) FILTER (WHERE e.kind = 'sent') + count(DISTINCT s.id) FILTER (WHERE e.kind = 'throttle')
+FROM series AS s JOIN series_entry AS e ON e.tenant_id = s.tenant_id AND e.series_id = s.id
 WHERE s.tenant_id = :tenant AND s.flow_id = :flow AND s."to" = :to AND s.to_kind = :kind AND e.at > :since
   AND (
     e.kind = 'sent'
@@ -38,7 +39,10 @@ WHERE s.tenant_id = :tenant AND s.flow_id = :flow AND s."to" = :to AND s.to_kind
     AND NOT EXISTS (
         SELECT FROM series_entry AS later
         WHERE later.tenant_id = s.tenant_id AND later.series_id = s.id AND later.number > e.number
-          AND later.kind = 'sent'
+          AND (
+            later.kind IN ('sent', 'skipped', 'branch', 'heard', 'timeout', 'round', 'consent')
+            OR later.kind = 'quiet' AND later.detail ->> 'mode' = 'skip'
+          )
     )
   )
 """)

@@ -5,10 +5,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from domain.errors import Rejected, Throttled, Unavailable
-from providers.web_calls import Answer, WebCalls
+import httpx
 
-_TOO_MANY, _DOWN, _REFUSED = 429, 500, 400
+from domain.errors import Rejected, Throttled, Unavailable
+from providers.web_calls import LARGEST_ANSWER, Answer, WebCalls
+
+_TOO_MANY, _DOWN = 429, 500
 
 
 class PlayServices(WebCalls):
@@ -21,7 +23,10 @@ class PlayServices(WebCalls):
 
     def answers(self, url: str, status: int, body: Any) -> None:
         """Lets an address answer this from now on."""
-        self._answers[url] = Answer(status=status, body=json.loads(json.dumps(body)))
+        text = json.dumps(body)
+        if len(text) > LARGEST_ANSWER:
+            raise ValueError(f"a service's answer has at most {LARGEST_ANSWER} bytes")
+        self._answers[url] = Answer(status=status, body=json.loads(text))
 
     def asked(self, url: str) -> list[dict[str, Any]]:
         """Returns the documents that an address was asked with, the first one first."""
@@ -31,7 +36,7 @@ class PlayServices(WebCalls):
         """Returns what the play says that a service answers; it is asked without a network, and signed for nobody.
 
         Raises:
-            Rejected: The play says nothing of this address, or lets it refuse the call (4xx).
+            Rejected: The play says nothing of this address, or lets it refuse the call or lead elsewhere (3xx, 4xx).
             Unavailable: The play lets it be down (5xx).
             Throttled: The play lets it ask for fewer calls (429).
         """
@@ -44,6 +49,6 @@ class PlayServices(WebCalls):
             raise Throttled(told)
         if answer.status >= _DOWN:
             raise Unavailable(told)
-        if answer.status >= _REFUSED:
+        if not httpx.codes.is_success(answer.status):
             raise Rejected(told)
         return answer

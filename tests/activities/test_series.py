@@ -225,6 +225,37 @@ async def test_series_that_come_to_it_at_once_do_not_pass_it_together(database: 
     assert sorted(str(clock.pause.ended) for clock in clocks) == ["completed"] * 2 + ["throttled"] * 6
 
 
+async def test_a_series_that_waits_after_two_throttles_counts_once(database: Database, tenant_id: UUID) -> None:
+    text = """
+name: offer
+quiet_hours: {from: "09:00", to: "12:00"}
+steps:
+- {throttle: 3, per: P1D}
+- {throttle: 3, per: P7D}
+- send: hello
+"""
+    clocks = [await started(database, tenant_id, text) for _ in range(4)]
+    for clock in clocks:
+        await clock.look()
+    assert [clock.pause.ended for clock in clocks] == [None, None, None, "throttled"]
+
+
+async def test_what_was_left_out_leaves_room_for_others(database: Database, tenant_id: UUID) -> None:
+    text = """
+name: offer
+quiet_hours: {from: "09:00", to: "12:00", mode: skip}
+steps:
+- {throttle: 1, per: P1D}
+- send: hello
+- {wait_for: reply, timeout: P30D}
+"""
+    early, late = [await started(database, tenant_id, text) for _ in range(2)]
+    await early.look()
+    late.now = after("PT4H")
+    await late.look()
+    assert ([len(await one.transcript("sent")) for one in (early, late)], late.pause.ended) == ([0, 1], None)
+
+
 async def test_quiet_hours_hold_a_message_in_its_notification(database: Database, tenant_id: UUID) -> None:
     text = 'name: quiet\nquiet_hours: {from: "09:00", to: "12:00", mode: hold}\nsteps:\n- send: hello'
     clock = await started(database, tenant_id, text)
