@@ -48,7 +48,8 @@ def callback_groups(database: Database) -> Groups[Heard, bool]:
             complaints = [item for heard in fresh for item in heard.complaints]
             stored = await receipts.store(connection, tenant_id, told)
             taken = {match.notification_id for item, match in stored.news if not item.status.is_failure}
-            understood = await series_replies.understand(connection, tenant_id, new_inbound, taken=taken)
+            proven = {item.provider_message_id: match.message_id for item, match in stored.news}
+            understood = await series_replies.understand(connection, tenant_id, new_inbound, taken=taken, proven=proven)
             # All that the group will change, in one order, before anything of it is changed: groups cross each other.
             await callback_locks.lock(connection, tenant_id, stored.news, understood)
             await opt_outs.lock(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from api import flow_models as wire
+from api import flow_moment_models as moments
 from api.flow_quiet import QuietHoursRule
 from api.flow_words import DAYS, clock
 from domain import durations
@@ -217,11 +218,11 @@ def _ids(value: Any) -> Iterator[str]:
             yield from _ids(inner)
 
 
-def _moment(said: str | wire.UntilMoment | wire.NextMoment) -> flow.Moment:
+def _moment(said: str | moments.UntilMoment | moments.NextMoment) -> flow.Moment:
     match said:
         case str():
             return flow.For(span=durations.parse(said))
-        case wire.NextMoment():
+        case moments.NextMoment():
             weekdays = frozenset(map(DAYS.index, said.weekdays))
             return flow.NextLocal(at=clock(said.next), weekdays=weekdays, holidays=said.holidays)
         case _:

@@ -84,7 +84,7 @@ suppression = Table(
     col("status"),
     col("reason"),
     col("reply_id", Uuid, null=True),
-    col("id", Uuid),
+    col("id", Uuid, default="gen_random_uuid()"),
     col("note", null=True),
     moment("at", null=False),
     moment("created_at", null=False),

@@ -50,7 +50,8 @@ async def keep(
     connection: AsyncConnection, tenant_id: UUID, operation_id: UUID, meant: Select[Any], *, at_once: int = AT_ONCE
 ) -> int:
     """Keeps the series that a query of their ids finds, `at_once` in one statement, and returns how many they are."""
-    total, last = 0, None
+    total = 0
+    last: UUID | None = None
     while True:
         following_ones = meant if last is None else meant.where(series.c.id > last)
         ids = following_ones.order_by(series.c.id).limit(at_once).subquery()
@@ -60,8 +61,14 @@ async def keep(
         total += count
         if count < at_once:
             return total
-        mine = select(_COLUMNS.series_id).where(_COLUMNS.tenant_id == tenant_id, _COLUMNS.operation_id == operation_id)
-        last = (await connection.execute(mine.order_by(_COLUMNS.series_id.desc()).limit(1))).scalar_one()
+        last = await last_of(connection, tenant_id, operation_id)
+
+
+async def last_of(connection: AsyncConnection, tenant_id: UUID, operation_id: UUID) -> UUID | None:
+    """Returns the series that began last of those that are kept so far."""
+    mine = select(_COLUMNS.series_id).where(_COLUMNS.tenant_id == tenant_id, _COLUMNS.operation_id == operation_id)
+    found: UUID | None = (await connection.execute(mine.order_by(_COLUMNS.series_id.desc()).limit(1))).scalar()
+    return found
 
 
 async def following(

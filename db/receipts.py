@@ -11,10 +11,11 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import opt_outs, receipt_effects
+from db import callback_locks, opt_outs, receipt_effects
 from db.delivery_tables import attempt, receipt
 from db.opt_outs import Refusal
 from db.receipt_effects import Match, NewReceipt
+from db.series_replies import Understood
 from domain.status import Status
 
 __all__ = ["Match", "NewReceipt", "add", "adopt", "apply", "refusals_of", "store", "tenants_with_orphans"]
@@ -109,6 +110,7 @@ async def adopt(connection: AsyncConnection, tenant_id: UUID, *, limit: int = 50
             .values(message_id=match.message_id, attempt_id=match.attempt_id)
         )
     news = [(item, matches[_key(item)]) for item in found]
+    await callback_locks.lock(connection, tenant_id, news, Understood(known=(), unclear=()))
     await opt_outs.lock(connection, tenant_id, refusals=refusals_of(news))
     await apply(connection, tenant_id, news)
     return len(found)

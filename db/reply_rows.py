@@ -44,8 +44,8 @@ _REFERRED = text("""
 SELECT asked.place, b.id AS tapped, b.series_id AS tapped_series, b.step AS tapped_step,
        q.id AS quoted, q.series_id AS quoted_series, q.step AS quoted_step, c.waiting, c.running
 FROM unnest(CAST(:quotes AS text[]), CAST(:kinds AS text[]), CAST(:authors AS text[]), CAST(:tapped AS uuid[]),
-            CAST(:heard AS text[]))
-     WITH ORDINALITY AS asked(quotes, kind, author, tapped, heard, place)
+            CAST(:heard AS text[]), CAST(:proven AS uuid[]))
+     WITH ORDINALITY AS asked(quotes, kind, author, tapped, heard, proven, place)
 LEFT JOIN LATERAL (
     SELECT n.id, n.series_id, n.series_step AS step
     FROM message AS m JOIN notification AS n ON n.tenant_id = m.tenant_id AND n.id = m.notification_id
@@ -55,6 +55,7 @@ LEFT JOIN LATERAL (
     SELECT n.id, n.series_id, n.series_step AS step
     FROM message AS m JOIN notification AS n ON n.tenant_id = m.tenant_id AND n.id = m.notification_id
     WHERE m.tenant_id = :tenant AND m.id = coalesce(
+        asked.proven,
         (SELECT a.message_id FROM attempt AS a
          WHERE a.tenant_id = :tenant AND a.provider_message_id = asked.quotes LIMIT 1),
         (SELECT s.id FROM message AS s WHERE s.tenant_id = :tenant AND s.provider_message_id = asked.quotes LIMIT 1))
@@ -120,9 +121,16 @@ WHERE n.tenant_id = :tenant AND n.id = told.id
 
 
 async def referred(
-    connection: AsyncConnection, tenant_id: UUID, messages: Sequence[NewInbound], heard: Sequence[str]
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    messages: Sequence[NewInbound],
+    heard: Sequence[str],
+    proven: Mapping[str, UUID],
 ) -> list[Referred]:
-    """Returns what messages refer to, in their order; `heard` says what series hear of each."""
+    """Returns what messages refer to, in their order.
+
+    `heard` says what series hear of each, `proven` which messages have provider ids that are just being written down.
+    """
     asked = {
         "tenant": tenant_id,
         "quotes": [one.quotes for one in messages],
@@ -130,6 +138,7 @@ async def referred(
         "authors": [one.author for one in messages],
         "tapped": [one.tapped_message_id for one in messages],
         "heard": list(heard),
+        "proven": [proven.get(one.quotes or "") for one in messages],
     }
     return [
         Referred(

@@ -131,7 +131,9 @@ async def create(connection: AsyncConnection, tenant_id: UUID, new: NewOperation
     meant = _meant(select(series.c.id), tenant_id, new.filter)
     total = await operation_series.keep(connection, tenant_id, new_id, meant)
     mine = (operation.c.tenant_id == tenant_id, operation.c.id == new_id)
-    await connection.execute(update(operation).where(*mine).values(total=total))
+    # Workers of the version before find the series by the filter, up to the last one.
+    last = await operation_series.last_of(connection, tenant_id, new_id)
+    await connection.execute(update(operation).where(*mine).values(total=total, until=last))
     said = f"{new.kind.value} {total} series"
     await outbox.add_starts(connection, tenant_id, [operations.start(tenant_id, new_id, said)])
     return new_id

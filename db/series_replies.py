@@ -1,7 +1,8 @@
 """Replies and taps find what they answer: by their button, by what they quote, else by who waits for them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
@@ -66,17 +67,19 @@ async def understand(
     messages: Sequence[NewInbound],
     *,
     taken: Collection[UUID] = (),
+    proven: Mapping[str, UUID] = MappingProxyType({}),
 ) -> Understood:
     """Finds what new inbound messages mean, and changes nothing.
 
-    `taken` are notifications of which the caller is about to write down that a provider took them.
+    `taken` are notifications of which the caller is about to write down that a provider took them, `proven` messages
+    by the provider's ids that it is about to write down.
     """
     heard = [(one, heard_as(one.kind, tap=one.tap, body=one.body)) for one in messages]
     speaking = [(one, kind) for one, kind in heard if kind is not None]
     if not speaking:
         return Understood(known=(), unclear=())
     kinds = [kind for _, kind in speaking]
-    abouts = await reply_rows.referred(connection, tenant_id, [one for one, _ in speaking], kinds)
+    abouts = await reply_rows.referred(connection, tenant_id, [one for one, _ in speaking], kinds, proven)
     said, unclear = [], []
     for (one, kind), about in zip(speaking, abouts, strict=True):
         meant = _meant(one, about)

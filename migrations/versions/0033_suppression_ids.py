@@ -21,7 +21,8 @@ def upgrade() -> None:
     op.execute(_GIVE_IDS)
     op.execute("ALTER TABLE suppression ADD CONSTRAINT suppression_id_given CHECK (id IS NOT NULL) NOT VALID")
     op.execute("ALTER TABLE suppression VALIDATE CONSTRAINT suppression_id_given")
-    op.alter_column("suppression", "id", nullable=False)
+    # Workers of the version before know nothing of ids, and go on until they are restarted.
+    op.alter_column("suppression", "id", nullable=False, server_default=sa.text("gen_random_uuid()"))
     op.execute("ALTER TABLE suppression DROP CONSTRAINT suppression_id_given")
     op.create_unique_constraint(op.f("suppression_tenant_id_id_key"), "suppression", ["tenant_id", "id"])
 
