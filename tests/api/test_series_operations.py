@@ -5,8 +5,10 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from activities.operations import Operations
+from db.care_tables import operation
 from db.session import Database
 from domain.operations import OperationInput
 from tests.activities.series_clock import Clock
@@ -80,6 +82,11 @@ async def test_what_began_afterwards_is_left_alone(
 ) -> None:
     paused = await operate(client, kind="pause")
     later = await flowing.start(client, key="later")
+    async with database.tenant(tenant_id) as connection:
+        last = (
+            await connection.execute(select(operation.c.until).where(operation.c.id == UUID(paused["id"])))
+        ).scalar_one()
+    assert last == max(map(UUID, five))  # by which a worker of the version before finds them
     assert await carry_out(database, tenant_id, paused) == len(five)
     assert await statuses(client, [later]) == ["running"]
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from db import suppressions
 from db.session import Database
@@ -94,3 +95,18 @@ async def test_by_hand_outlasts_a_start(client: httpx.AsyncClient, database: Dat
 @pytest.mark.parametrize("change", [{"value": "nobody"}, {"kind": "pigeon"}, {"note": None}, {"cause": "whim"}])
 async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient, change: dict[str, str]) -> None:
     assert (await client.post(PLACE, json=ASKED | change)).status_code == 422
+
+
+async def test_a_worker_that_knows_of_no_ids_goes_on(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    values = {"tenant_id": tenant_id, "kind": "email", "value": "old@example.com", "status": "suppressed"}
+    async with database.tenant(tenant_id) as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO suppression (tenant_id, kind, value, status, reason)"
+                " VALUES (:tenant_id, :kind, :value, :status, 'stop_word')"
+            ),
+            values,
+        )
+    assert await listed(client) == ["old@example.com"]

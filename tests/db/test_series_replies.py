@@ -89,6 +89,18 @@ async def test_a_reply_that_quotes_means_the_series_of_the_message(sent: Sent) -
     assert other.pause.ended is None
 
 
+async def test_a_quote_is_found_by_the_id_that_comes_with_it(sent: Sent) -> None:
+    quoted, other = await begun(sent), await begun(sent)
+    await sent.change(notification, series_id=quoted.series_id, series_step="first")
+    async with sent.database.tenant(sent.tenant_id) as connection:
+        new = await callbacks.add_inbound(connection, sent.tenant_id, [inbound(sent, quotes="wamid.1")])
+        proven = {"wamid.1": sent.message_id}
+        understood = await series_replies.understand(connection, sent.tenant_id, new, proven=proven)
+        await series_replies.pass_on(connection, sent.tenant_id, understood)
+    assert await heard(sent) == [(quoted.series_id, "reply", None)]
+    assert other.pause.ended is None
+
+
 def tap(sent: Sent, **changes: Any) -> NewInbound:
     fields = {"kind": "button", "payload": "accept", "tap": Seal.VERIFIED, "tapped_message_id": sent.message_id}
     return inbound(sent, **{**fields, **changes})
