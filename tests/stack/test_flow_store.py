@@ -246,7 +246,7 @@ async def test_one_can_ask_which_flows_an_event_concerns(
     assert "nothing in its `on` fits, or it is paused" in paused.output
     assert (await read(client, "/v1/events"))["data"] == []
     as_json = json.loads((await carillon("which", str(event), "--json")).stdout)
-    assert as_json == {"flows": []}
+    assert as_json["flows"] == []
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def three(api: httpx.AsyncClient) -> list[str]:
 
 async def made(database: Database, tenant_id: UUID) -> list[Operation]:
     async with database.tenant(tenant_id) as connection:
-        return await operations.page(connection, tenant_id, subject=OperationSubject.SERIES, limit=10, before=None)
+        return await operations.page(connection, tenant_id, subject=[OperationSubject.SERIES], limit=10, before=None)
 
 
 async def statuses(api: httpx.AsyncClient, series: list[str]) -> list[str]:
