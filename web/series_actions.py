@@ -15,7 +15,9 @@ from starlette.datastructures import FormData
 from activities.programs import Programs
 from activities.series_facts import state_of_series
 from activities.series_starting import missing_anchors
-from api.problems import invalid
+from api.etags import etag
+from api.problem_types import Kind as ProblemKind
+from api.problems import Problem, invalid
 from api.scopes import Scope
 from api.series import found
 from api.series_models import SeriesChange, SeriesId, SeriesStop, SeriesWhy, StepAgain, shown
@@ -39,7 +41,9 @@ router = page_router("/series/{series_id}")
 
 Writer = Annotated[Session, signed_in(Scope.SERIES_WRITE)]
 Why = Annotated[str, Form(min_length=1, max_length=200, pattern=r"\S")]
+Seen = Annotated[str, Form(min_length=1, max_length=40)]
 _SEE_OTHER = 303
+_CONFLICT = 409
 _PROGRAMS = Programs()
 
 
@@ -59,11 +63,13 @@ class Standing:
     """What a question about a series shows.
 
     Attributes:
+        seen: The version of the series that it shows.
         zone: Whose clock counts.
         steps: The steps that it can be put to.
         dates: Its dates as local times; empty for one that it lacks.
     """
 
+    seen: str
     zone: str
     steps: list[str]
     dates: Mapping[str, str]
@@ -73,18 +79,7 @@ class Standing:
 async def ask(request: Request, series_id: SeriesId, kind: Kind, session: Writer, services: ServicesOf) -> Response:
     """Asks whether it is really to be done, and why."""
     session.principal.demand(Scope.SERIES_READ)
-    tenant_id = session.principal.tenant_id
-    async with services.database.tenant(tenant_id) as connection:
-        row = await found(connection, tenant_id, series_id)
-        program = await _PROGRAMS.get(connection, tenant_id, row.flow_version_id)
-        state = await state_of_series(connection, tenant_id, row, program.flow)
-    known: Mapping[str, str] = {**dict.fromkeys(missing_anchors(program.flow, row.anchors), ""), **row.anchors}
-    standing = Standing(
-        zone=state.zone,
-        steps=list(program.places),
-        dates={name: _local(text, state.zone) for name, text in known.items()},
-    )
-    return render(request, "series_question.html", one=shown(row), kind=kind.value, standing=standing)
+    return await _question(request, services, session, series_id, kind)
 
 
 @router.post("/pause")
@@ -102,23 +97,33 @@ async def resume(series_id: SeriesId, session: Writer, services: ServicesOf, rea
 
 
 @router.post("/skip")
-async def skip(series_id: SeriesId, session: Writer, services: ServicesOf, reason: Why) -> Response:
-    """Leaves out what it stands at."""
-    await skip_step(series_id, session.principal, services, SeriesWhy(reason=reason))
+async def skip(
+    request: Request, series_id: SeriesId, session: Writer, services: ServicesOf, reason: Why, seen: Seen
+) -> Response:
+    """Leaves out what it stands at, or asks again where it has moved on since it was shown."""
+    try:
+        await skip_step(series_id, session.principal, services, SeriesWhy(reason=reason), seen)
+    except Problem as problem:
+        return await _again(problem, request, services, session, series_id, Kind.SKIP)
     return _back(series_id, Kind.SKIP)
 
 
 @router.post("/run-again")
 async def run_again(
+    request: Request,
     series_id: SeriesId,
     session: Writer,
     services: ServicesOf,
     reason: Why,
     step: Annotated[str, Form(min_length=1, max_length=64)],
+    seen: Seen,
 ) -> Response:
-    """Puts it to a step."""
+    """Puts it to a step, or asks again where it has moved on since it was shown."""
     body = StepAgain(step=step, reason=reason)
-    await run_step_again(series_id, body, session.principal, services)
+    try:
+        await run_step_again(series_id, body, session.principal, services, seen)
+    except Problem as problem:
+        return await _again(problem, request, services, session, series_id, Kind.RUN_AGAIN)
     return _back(series_id, Kind.RUN_AGAIN)
 
 
@@ -138,6 +143,42 @@ async def stop(series_id: SeriesId, session: Writer, services: ServicesOf, reaso
     """Stops it for good, and leads to the page that says what was achieved."""
     fact = await stop_series(series_id, session.principal, services, SeriesStop(reason=reason))
     return _back(series_id, fact.result, under_way=fact.under_way[:10])
+
+
+async def _question(
+    request: Request, services: Services, session: Session, series_id: UUID, kind: Kind, *, changed: bool = False
+) -> Response:
+    tenant_id = session.principal.tenant_id
+    async with services.database.tenant(tenant_id) as connection:
+        row = await found(connection, tenant_id, series_id)
+        program = await _PROGRAMS.get(connection, tenant_id, row.flow_version_id)
+        state = await state_of_series(connection, tenant_id, row, program.flow)
+    known: Mapping[str, str] = {**dict.fromkeys(missing_anchors(program.flow, row.anchors), ""), **row.anchors}
+    standing = Standing(
+        seen=etag(row.updated_at),
+        zone=state.zone,
+        steps=list(program.places),
+        dates={name: _local(text, state.zone) for name, text in known.items()},
+    )
+    return render(
+        request,
+        "series_question.html",
+        status=_CONFLICT if changed else 200,
+        one=shown(row),
+        kind=kind.value,
+        standing=standing,
+        changed=changed,
+    )
+
+
+async def _again(
+    problem: Problem, request: Request, services: Services, session: Session, series_id: UUID, kind: Kind
+) -> Response:
+    """Returns the question once more where the series is not what the form showed; raises every other problem."""
+    if problem.kind is not ProblemKind.PRECONDITION_FAILED:
+        raise problem
+    session.principal.demand(Scope.SERIES_READ)
+    return await _question(request, services, session, series_id, kind, changed=True)
 
 
 def _back(series_id: UUID, outcome: str, **more: Any) -> Response:
