@@ -32,7 +32,7 @@ from api.series_steering import (
 from api.services import Services, ServicesOf
 from domain.calendar import at_local, zone_of
 from domain.faults import Fault
-from web.rendering import render
+from web.rendering import by_clock, render
 from web.routing import page_router
 from web.series_pages import series_url
 from web.session import Session, signed_in
@@ -199,10 +199,12 @@ def _moved(form: FormData, zone: str) -> dict[str, datetime]:
     moved, faults = dict[str, datetime](), list[Fault]()
     for field, value in form.items():
         prefix, _, name = field.partition(".")
-        if prefix != "date" or not isinstance(value, str) or value in {"", form.get(f"was.{name}")}:
+        if prefix != "date" or not isinstance(value, str) or not value:
             continue
         try:
             local = datetime.fromisoformat(value)
+            if local == _parsed(form.get(f"was.{name}")):
+                continue
             moved[name] = local.astimezone(UTC) if local.tzinfo else at_local(local.date(), local.time(), zone_of(zone))
         except (ValueError, OverflowError):
             faults.append(Fault(pointer=f"/anchors/{name}", message="write a date with a time of day"))
@@ -211,6 +213,14 @@ def _moved(form: FormData, zone: str) -> dict[str, datetime]:
     return moved
 
 
+def _parsed(shown: object) -> datetime | None:
+    """Returns the local time that a field showed: browsers write the same one without its seconds where they are 0."""
+    return datetime.fromisoformat(shown) if isinstance(shown, str) and shown else None
+
+
 def _local(text: str, zone: str) -> str:
     """Returns an instant as a field of a form takes it, by the clock of a zone."""
-    return f"{datetime.fromisoformat(text).astimezone(zone_of(zone)):%Y-%m-%dT%H:%M:%S}" if text else ""
+    if not text:
+        return ""
+    shown, _ = by_clock(datetime.fromisoformat(text), zone)
+    return shown.replace(tzinfo=None).isoformat(timespec="seconds")

@@ -96,8 +96,9 @@ async def test_a_step_is_left_out_and_taken_again(browser: Browser, api: httpx.A
     asked = (await browser.see(f"{place}/run-again")).text
     assert re.findall(r"<option[^>]*>(\w+)</option>", asked) == ["first", "a_day", "second"]
     shown = await seen(browser, f"{place}/run-again")
-    wrong = await browser.submit(f"{place}/run-again", reason="again", step="none", seen=shown)
-    assert (wrong.status_code, "there is no step" in wrong.text) == (422, True)
+    for step, why in (("none", "there is no step"), ("Not a step!", "pattern")):
+        wrong = await browser.submit(f"{place}/run-again", reason="again", step=step, seen=shown)
+        assert (wrong.status_code, why in wrong.text) == (422, True)
     await browser.submit(f"{place}/run-again", reason="again", step="a_day", seen=shown)
     assert (await standing(api, series_id))["step"] == "a_day"
 
@@ -148,6 +149,31 @@ async def test_a_date_is_moved_by_the_recipient_s_clock(browser: Browser, api: h
     told = unescape((await browser.client.get(answer.headers["location"])).text)
     assert "Moved: every wait that is still to come counts from the new date." in told
     assert "a week more" in told
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"),
+    [
+        pytest.param("Asia/Kolkata", "2027-06-20T03:30:00Z", id="without seconds"),
+        pytest.param("Asia/Kolkata", "2027-06-20T03:30:00.250000Z", id="with a fraction of a second"),
+        pytest.param("Europe/Berlin", "2027-10-31T01:30:00Z", id="the second of two"),
+        pytest.param("Asia/Kolkata", "9999-12-31T23:59:00Z", id="behind the last year"),
+    ],
+)
+async def test_a_date_that_nobody_touched_stays(browser: Browser, api: httpx.AsyncClient, zone: str, at: str) -> None:
+    await flowing.publish(api, DATED + "- {wait: {until: then}, id: last}\n")
+    dates = {"due_at": at, "then": "2027-01-01T00:00:00Z"}
+    made = await flowing.start(api, zone=zone, anchors=dates)
+    place = f"/console/series/{made}/move"
+    fields = re.findall(r'name="((?:date|was)\.\w+)"[^>]* value="([^"]*)"', (await browser.see(place)).text)
+    assert len(fields) == 4
+    form = {name: value.removesuffix(":00") if name.startswith("date.") else value for name, value in fields}
+    assert (await browser.submit(place, **form, reason="x")).status_code == 422
+    form["date.then"] = "2027-02-01T00:00"
+    assert (await browser.submit(place, **form, reason="x")).status_code == 303
+    line = await last(api, made)
+    assert list(line["detail"]["anchors"]) == ["then"]
+    assert (await standing(api, made))["anchors"]["due_at"] == at
 
 
 async def test_stopping_takes_back_what_was_not_sent(browser: Browser, api: httpx.AsyncClient, series_id: str) -> None:
