@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.audit import record
 from api.auth import Principal
 from api.models import Shown
-from api.problems import invalid
+from api.problem_types import Kind
+from api.problems import Problem, invalid
 from db import calendars, flows, series_fleet
 from db.flow_json import flow_of
 from db.flows import FlowVersion, StoredFlow
@@ -17,6 +18,7 @@ from domain.faults import Fault
 from domain.flow_needs import calendars_of
 from domain.flow_program import Program, compiled
 from domain.flow_steps import Flow
+from domain.operations import agrees
 
 
 class Waiting(Shown):
@@ -35,6 +37,7 @@ class Publishing:
     version: FlowVersion
     mode: str
     steps: Mapping[str, str]
+    expected: int | None
 
 
 async def waiting_at(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID) -> list[Waiting]:
@@ -56,14 +59,16 @@ async def publish(
     """Publishes a version of a locked flow, and returns how many series went over or were stopped.
 
     Raises:
-        Problem: A series stands at a step that the new version does not have, or it asks a calendar that is not there;
-            nothing was changed.
+        Problem: A series stands at a step that the new version does not have, it asks a calendar that is not there, or
+            others are meant than were agreed to; nothing was changed.
     """
     tenant_id, flow_id = principal.tenant_id, asked.flow.id
     program = compiled(flow_of(asked.version.definition))
-    await _check_calendars(connection, tenant_id, program.flow, asked.version.number)
-    places = _places(asked, program, waiting) if asked.mode == "migrate" else {}
+    await _check_calendars(connection, tenant_id, program.flow, asked.version.number, hold=not dry_run)
     others = sum(one.count for one in waiting if one.version != asked.version.number)
+    if not dry_run:
+        _check_count(asked, others)
+    places = _places(asked, program, waiting) if asked.mode == "migrate" else {}
     if dry_run:
         return 0 if asked.mode == "pin" else others
     if asked.mode == "migrate":
@@ -79,10 +84,19 @@ async def publish(
     return changed
 
 
-async def _check_calendars(connection: AsyncConnection, tenant_id: UUID, flow: Flow, number: int) -> None:
+def _check_count(asked: Publishing, found: int) -> None:
+    """Raises that others are meant by now than somebody agreed to."""
+    if asked.mode != "pin" and asked.expected is not None and not agrees(asked.expected, found):
+        detail = f"Not {asked.expected} but {found} are meant now; look again, then repeat with this number."
+        raise Problem(Kind.COUNT_CHANGED, detail, count=found)
+
+
+async def _check_calendars(
+    connection: AsyncConnection, tenant_id: UUID, flow: Flow, number: int, *, hold: bool
+) -> None:
     """Raises that a version asks calendars that are not there; those that are there stay until it is published."""
     asked = calendars_of(flow)
-    missing = sorted(asked - (await calendars.holidays(connection, tenant_id, asked, hold=True)).keys())
+    missing = sorted(asked - (await calendars.holidays(connection, tenant_id, asked, hold=hold)).keys())
     if missing:
         told = ", ".join(map(repr, missing))
         message = f"version {number} asks the calendar {told}, which is not there; put it, or correct the name"

@@ -104,6 +104,9 @@ class PublishBody(Body):
     steps: dict[StepId, StepId] = Field(
         default_factory=dict, max_length=500, description="For `migrate`: where a step is called differently now."
     )
+    expected: Annotated[Whole, Field(ge=0)] | None = Field(
+        default=None, description="How many go over or are stopped, as `changed` of a dry run said."
+    )
 
 
 class Published(Shown):
@@ -187,7 +190,7 @@ async def get_flow_version(name: Name, number: Number, principal: Reader, servic
     return FlowVersionDetail.model_validate(found)
 
 
-@router.post("/{name}/publish", summary="Publish a flow's version")
+@router.post("/{name}/publish", summary="Publish a flow's version", responses=problem_responses(Kind.COUNT_CHANGED))
 async def publish_flow(
     name: Name,
     body: PublishBody,
@@ -200,10 +203,10 @@ async def publish_flow(
     """Makes a version the one that new series take, and does with running ones what `mode` says."""
     tenant_id = principal.tenant_id
     async with services.database.tenant(tenant_id) as connection:
-        stored = await existing(connection, tenant_id, name, lock=True)
+        stored = await existing(connection, tenant_id, name, lock=not dry_run)
         chosen = await _version(connection, tenant_id, stored, body.version, pointer="/version")
         waiting = await waiting_at(connection, tenant_id, stored.id)
-        publishing = Publishing(flow=stored, version=chosen, mode=body.mode, steps=body.steps)
+        publishing = Publishing(flow=stored, version=chosen, mode=body.mode, steps=body.steps, expected=body.expected)
         changed = await publish(connection, principal, publishing, waiting, dry_run=dry_run)
     services.wake()
     response.headers["Cache-Control"] = "no-store"

@@ -16,6 +16,7 @@ from activities.series_facts import person, state_of_series
 from activities.series_starting import PATIENCE, Begun, begin, catch_up, missing_anchors
 from api.acceptance import within_patience
 from api.auth import Principal, needs
+from api.etags import etag
 from api.flow_store import existing
 from api.flows import PreviewEntry, bounded_judge, shown_entry
 from api.models import Moment, Shown
@@ -151,10 +152,12 @@ async def list_series(
 
 
 @router.get("/{series_id}", summary="Read a series")
-async def get_series(series_id: SeriesId, principal: Reader, services: ServicesOf) -> SeriesDetail:
+async def get_series(series_id: SeriesId, principal: Reader, services: ServicesOf, response: Response) -> SeriesDetail:
     """Returns a series with its data, its dates and what came of its steps."""
     async with services.database.tenant(principal.tenant_id) as connection:
-        return shown_in_full(await found(connection, principal.tenant_id, series_id))
+        row = await found(connection, principal.tenant_id, series_id)
+    response.headers["ETag"] = etag(row.updated_at)
+    return shown_in_full(row)
 
 
 @router.get("/{series_id}/timeline", summary="Read what a series did")

@@ -15,6 +15,7 @@ from activities.series_starting import PATIENCE, missing_anchors, stop_locked
 from api.acceptance import within_patience
 from api.audit import record
 from api.auth import Principal
+from api.etags import IfMatch, check
 from api.flow_store import existing
 from api.openapi import problem_responses
 from api.problem_types import Kind
@@ -48,6 +49,7 @@ router = noun_router("/v1/series", "Series")
 
 _PROGRAMS = Programs()
 _REFUSED = problem_responses(Kind.WRONG_STATE)
+_REFUSED_IF_CHANGED = problem_responses(Kind.WRONG_STATE, Kind.PRECONDITION_FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +155,16 @@ async def resume_series(
     return await _answer(services, principal, series_id)
 
 
-@router.post("/{series_id}/skip", summary="Skip what a series stands at", responses=_REFUSED)
+@router.post("/{series_id}/skip", summary="Skip what a series stands at", responses=_REFUSED_IF_CHANGED)
 async def skip_step(
-    series_id: SeriesId, principal: Writer, services: ServicesOf, body: SeriesWhy | None = None
+    series_id: SeriesId,
+    principal: Writer,
+    services: ServicesOf,
+    body: SeriesWhy | None = None,
+    if_match: IfMatch = None,
 ) -> SeriesDetail:
     """Leaves out the step that a series waits at or is parked at; a wait for something counts as timed out."""
-    async with _held(services, principal, series_id) as hold:
+    async with _held(services, principal, series_id, if_match) as hold:
         program = await hold.program()
         state = await state_of_series(hold.connection, principal.tenant_id, hold.row, program.flow)
         try:
@@ -169,10 +175,12 @@ async def skip_step(
     return await _answer(services, principal, series_id)
 
 
-@router.post("/{series_id}/run-again", summary="Take a step again", responses=_REFUSED)
-async def run_step_again(series_id: SeriesId, body: StepAgain, principal: Writer, services: ServicesOf) -> SeriesDetail:
+@router.post("/{series_id}/run-again", summary="Take a step again", responses=_REFUSED_IF_CHANGED)
+async def run_step_again(
+    series_id: SeriesId, body: StepAgain, principal: Writer, services: ServicesOf, if_match: IfMatch = None
+) -> SeriesDetail:
     """Puts a series back, or forward, to a step: it is taken as if the series came there now."""
-    async with _held(services, principal, series_id) as hold:
+    async with _held(services, principal, series_id, if_match) as hold:
         program = await hold.program()
         state = await state_of_series(hold.connection, principal.tenant_id, hold.row, program.flow)
         try:
@@ -184,13 +192,16 @@ async def run_step_again(series_id: SeriesId, body: StepAgain, principal: Writer
 
 
 @asynccontextmanager
-async def _held(services: Services, principal: Principal, series_id: Any) -> AsyncIterator[_Hold]:
-    """Yields a locked series, or raises that there is none, or that it is over."""
+async def _held(
+    services: Services, principal: Principal, series_id: Any, if_match: str | None = None
+) -> AsyncIterator[_Hold]:
+    """Yields a locked series, or raises that there is none, that it is over, or that it is not what was read."""
     async with services.database.tenant(principal.tenant_id) as connection:
         await flows.hold(connection, principal.tenant_id, series_id)  # before the series, as those who publish do
         row = await found(connection, principal.tenant_id, series_id, lock=True)
         if row.ended_at is not None:
             raise Problem(Kind.WRONG_STATE, f"The series is over ({row.reason}); start another one.", state=row.status)
+        check(if_match, row.updated_at)
         yield _Hold(connection=connection, principal=principal, row=row, now=services.now())
 
 

@@ -9,11 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.notifications import LANES, Lane
 
+# By the versions, since the index of those that are not over is of (tenant, version, step).
 _WAITING = text("""
-SELECT v.number AS version, s.step, count(*) AS count
-FROM series AS s JOIN flow_version AS v ON v.tenant_id = s.tenant_id AND v.id = s.flow_version_id
-WHERE s.tenant_id = :tenant AND s.flow_id = :flow AND s.ended_at IS NULL
-GROUP BY v.number, s.step ORDER BY v.number, s.step NULLS FIRST
+SELECT v.number AS version, s.step, s.count
+FROM (
+    SELECT flow_version_id, step, count(*) AS count FROM series
+    WHERE tenant_id = :tenant AND ended_at IS NULL AND flow_version_id = ANY(
+        ARRAY(SELECT id FROM flow_version WHERE tenant_id = :tenant AND flow_id = :flow)
+    )
+    GROUP BY flow_version_id, step
+) AS s JOIN flow_version AS v ON v.tenant_id = :tenant AND v.id = s.flow_version_id
+ORDER BY v.number, s.step NULLS FIRST
 """)
 _PARKED = text("""
 SELECT reason, count(*) AS count FROM (SELECT reason FROM series WHERE status = 'parked' LIMIT :most) AS listed

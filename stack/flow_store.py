@@ -88,7 +88,7 @@ def publish(
             _print_waiting(found["waiting"])
         if not dry_run:
             _confirm(name, found, yes=yes, as_json=as_json)
-            found = api.post(path, body)
+            found = api.post(path, body if yes else {**body, "expected": found["changed"]})
     if as_json:
         print_json(found)
         return

@@ -1,7 +1,9 @@
 """The flows: how each stands, who waits where in it, its versions as they were pushed, and the incident switch."""
 
+import asyncio
 import difflib
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import Form, Query, Request, Response
@@ -10,7 +12,6 @@ from fastapi.responses import RedirectResponse
 from api.flow_publishing import Waiting, waiting_at
 from api.flow_store import (
     FlowChange,
-    FlowPage,
     FlowShown,
     Name,
     Number,
@@ -39,6 +40,7 @@ COUNTED = 10_000
 _SEE_OTHER = 303
 _STATUSES = ("draft", "active", "paused")
 _CONTEXT = 3
+_MOST_LINES = 2000
 
 OUTCOMES = {
     "paused": "Paused: nothing of it starts and no step is taken; what is due waits.",
@@ -67,7 +69,7 @@ async def flow_list(
         request,
         "flow_list.html",
         rows=found.data,
-        counts=await _counts(services, session, found),
+        counts=await _counts(services, session, found.data),
         counted=COUNTED,
         chosen=status,
         statuses=_STATUSES,
@@ -117,7 +119,9 @@ async def flow_version_page(
     version = await get_flow_version(name, number, session.principal, services)
     other = against or (number - 1 or None)
     former = await get_flow_version(name, other, session.principal, services) if other else None
-    changes = _changes(former.source, version.source) if former else []
+    texts = (former.source, version.source) if former else ("", "")
+    too_long = any(len(text.splitlines()) > _MOST_LINES for text in texts)
+    changes = [] if too_long else await asyncio.to_thread(_changes, *texts)
     return render(
         request,
         "flow_version.html",
@@ -125,6 +129,8 @@ async def flow_version_page(
         version=version,
         other=other,
         changes=changes,
+        former=former.source if former and too_long else None,
+        most=_MOST_LINES,
         may_publish=session.may(Scope.FLOWS_WRITE) and one.published_version != number,
     )
 
@@ -136,8 +142,9 @@ async def ask_to_switch(
     """Asks whether the flow is really to be paused, or to go on."""
     session.principal.demand(Scope.FLOWS_READ)
     one = await get_flow(name, session.principal, services)
-    waiting = await _waiting(services, session, one)
-    return render(request, "flow_switch.html", one=one, kind=kind, count=sum(row.count for row in waiting))
+    counts = await _counts(services, session, [one])
+    count = sum(counts[one.name].values())
+    return render(request, "flow_switch.html", one=one, kind=kind, count=min(count, COUNTED), more=count > COUNTED)
 
 
 @router.post("/{name}/{kind}")
@@ -159,13 +166,11 @@ def flow_url(name: str) -> str:
     return f"{router.prefix}/{name}"
 
 
-async def _counts(services: Services, session: Session, found: FlowPage) -> dict[str, dict[str, int]]:
+async def _counts(services: Services, session: Session, found: Sequence[FlowShown]) -> dict[str, dict[str, int]]:
     tenant_id = session.principal.tenant_id
     async with services.database.tenant(tenant_id) as connection:
-        counts = await series_fleet.count_by_status(
-            connection, tenant_id, [row.id for row in found.data], most=COUNTED + 1
-        )
-    return {row.name: dict(counts[row.id]) for row in found.data}
+        counts = await series_fleet.count_by_status(connection, tenant_id, [row.id for row in found], most=COUNTED + 1)
+    return {row.name: dict(counts[row.id]) for row in found}
 
 
 async def _waiting(services: Services, session: Session, one: FlowShown) -> list[Waiting]:

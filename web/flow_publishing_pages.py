@@ -9,11 +9,11 @@ from starlette.datastructures import FormData
 from activities.programs import Programs
 from api.flow_publishing import Waiting
 from api.flow_store import Name, Number, PublishBody, existing, get_flow, publish_flow
-from api.problems import not_found
+from api.problem_types import Kind
+from api.problems import Problem, not_found
 from api.scopes import Scope
 from api.services import Services, ServicesOf
 from db import flows
-from domain.operations import agrees
 from web.flow_pages import flow_url
 from web.rendering import render
 from web.routing import page_router
@@ -46,11 +46,14 @@ async def publish(
     expected: Annotated[int, Form(ge=0, le=2**31 - 1)],
 ) -> Response:
     """Publishes the version and leads to the flow, or asks again where those who wait are others by now."""
-    waiting = await _waiting(services, session, name, number)
-    if mode != "pin" and not agrees(expected, _others(waiting, number)):
+    steps = _steps(await request.form()) if mode == "migrate" else {}
+    body = PublishBody(version=number, mode=mode, steps=steps, expected=expected)
+    try:
+        await publish_flow(name, body, session.principal, services, Response())
+    except Problem as problem:
+        if problem.kind is not Kind.COUNT_CHANGED:
+            raise
         return await _question(request, services, session, name, number, changed=expected)
-    body = PublishBody(version=number, mode=mode, steps=_steps(await request.form()) if mode == "migrate" else {})
-    await publish_flow(name, body, session.principal, services, Response())
     return RedirectResponse(f"{flow_url(name)}?outcome=published", _SEE_OTHER)
 
 

@@ -1,7 +1,7 @@
 """Pages out of templates: everything that is filled in is escaped, and what a template forgets to get is an error."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,16 @@ def words(code: str) -> str:
 
 def in_zone(moment: datetime, zone: str) -> str:
     """Returns a moment as the clocks of a zone show it, such as `21 Nov 2026, 15:48:03 Asia/Kolkata`."""
-    return f"{moment.astimezone(zone_of(zone)):%-d %b %Y, %H:%M:%S} {zone}"
+    shown, clock = by_clock(moment, zone)
+    return f"{shown:%-d %b %Y, %H:%M:%S} {clock}"
+
+
+def by_clock(moment: datetime, zone: str) -> tuple[datetime, str]:
+    """Returns a moment by the clocks of a zone and the zone, or by UTC where a calendar ends before those clocks."""
+    try:
+        return moment.astimezone(zone_of(zone)), zone
+    except (ValueError, OverflowError):
+        return moment.astimezone(UTC), "UTC"
 
 
 def sentence(reason: str | None) -> str | None:

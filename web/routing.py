@@ -8,6 +8,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from api.problem_types import TYPES, Kind
@@ -64,6 +65,12 @@ async def _answer(handler: _Handler, request: Request) -> Response:
         return await handler(request)
     except RequestValidationError as error:
         problem = _unreadable(error)
+    except ValidationError as error:
+        if request.method in _SAFE:
+            raise  # nobody filled in a form: a defect of ours
+        log.warning("page.invalid", model=error.title)
+        found = error.errors(include_url=False, include_context=False)
+        problem = validation_problem([{**one, "loc": ("body", *one["loc"])} for one in found], None)
     except FAILURES as error:
         if not is_unavailable(error):
             raise  # a defect of ours: the application logs it and tells nothing

@@ -17,7 +17,7 @@ from domain.series import SeriesStatus
 
 SERIES = "/console/series"
 _LONGEST = 320
-_NAMES = ("flow", "version", "status", "step", "to", "resource", "cause", "key", "next_before")
+_NAMES = ("flow", "version", "status", "step", "to", "resource_type", "resource_id", "cause", "key", "next_before")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,8 @@ class SeriesWanted:
     status: str = ""
     step: str = ""
     to: str = ""
-    resource: str = ""
+    resource_type: str = ""
+    resource_id: str = ""
     cause: str = ""
     key: str = ""
     next_before: str = ""
@@ -78,11 +79,8 @@ class SeriesWanted:
         return SeriesFilter(**_validated(said).model_dump(exclude={"status"}), status=self.status or None)
 
     def _said(self) -> dict[str, Any]:
-        kind, _, name = self.resource.partition("/")
-        said = {name: value for name, value in self.fields.items() if name != "resource"}
-        if "next_before" in said:
-            said["next_before"] = _in_utc(said["next_before"])
-        return said | {key: value for key, value in (("resource_type", kind), ("resource_id", name)) if value}
+        before = {"next_before": _in_utc(self.next_before)} if self.next_before else {}
+        return {**self.fields, **before}
 
 
 def series_wanted(given: QueryParams | FormData) -> SeriesWanted:

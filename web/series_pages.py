@@ -82,7 +82,7 @@ async def series_page(
     under_way: Annotated[list[UUID] | None, Query(max_length=10)] = None,
 ) -> Response:
     """Shows a series."""
-    one = await get_series(series_id, session.principal, services)
+    one = await get_series(series_id, session.principal, services, Response())
     lines = await get_series_timeline(series_id, session.principal, services, paging)
     upcoming = await get_series_upcoming(series_id, session.principal, services)
     zone = upcoming.zone or "UTC"

@@ -165,3 +165,16 @@ async def test_a_series_that_has_taken_its_last_step_takes_no_other(
     clock = Clock(database, tenant_id, UUID(made), now=datetime.now(UTC))
     assert (await clock.look()).ended == "completed"
     assert len(await clock.sent()) == 1
+
+
+async def test_publishing_does_nothing_to_others_than_were_agreed_to(client: httpx.AsyncClient) -> None:
+    await flowing.publish(client)
+    made = await flowing.start(client)
+    await flowing.push(client, NEXT)
+    path, body = "/v1/flows/reminder/publish", {"version": 2, "mode": "stop"}
+    refused = await client.post(path, json={**body, "expected": 0})
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "count-changed")
+    assert refused.json()["count"] == 1
+    assert (await client.get("/v1/flows/reminder")).json()["published_version"] == 1
+    assert (await client.get(f"/v1/series/{made}")).json()["status"] == "running"
+    assert (await client.post(path, json={**body, "expected": 1})).json()["changed"] == 1

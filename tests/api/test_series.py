@@ -183,6 +183,20 @@ async def test_pause_resume_skip_and_again(client: httpx.AsyncClient, database: 
         assert (refused.status_code, refused.json()["state"]) == (409, "stopped")
 
 
+async def test_a_step_is_steered_only_while_it_is_the_one_that_was_read(client: httpx.AsyncClient) -> None:
+    await flowing.publish(client)
+    made = await flowing.start(client)
+    path = f"/v1/series/{made}"
+    read = {"If-Match": (await client.get(path)).headers["etag"]}
+    assert (await client.post(f"{path}/run-again", json={"step": "a_day"}, headers=read)).status_code == 200
+    for action, body in (("skip", {}), ("run-again", {"step": "first"})):
+        refused = await client.post(f"{path}/{action}", json=body, headers=read)
+        assert refused.status_code == 412
+    assert (await client.get(path)).json()["step"] == "a_day"
+    read = {"If-Match": (await client.get(path)).headers["etag"]}
+    assert (await client.post(f"{path}/skip", headers=read)).json()["step"] == "second"
+
+
 async def test_stopping_takes_back_what_was_not_sent_yet(
     client: httpx.AsyncClient, database: Database, tenant_id: UUID
 ) -> None:

@@ -17,6 +17,7 @@ from tests.api.reply_rows import says
 from tests.api.scheduling import DAILY
 
 NAME = "hostile"
+FAR_OFF = "9999-12-31T23:59:00+00:00"  # clocks of zones to the east show a year that no calendar here has
 _KINDS = (
     "started", "sent", "waiting", "heard", "timeout", "branch", "round", "until", "missed", "quiet", "skipped",
     "throttle", "updated", "called", "parked", "paused", "resumed", "changed", "taken_again", "migrated", "ended",
@@ -42,7 +43,7 @@ async def hostile_places(database: Database, tenant_id: UUID, text: str) -> dict
         "flow version": f"{flow_place}/versions/2",
         "publish": f"{flow_place}/versions/2/publish",
         "pause flow": f"{flow_place}/pause",
-        "series list": f"/console/series?resource={_SEEN}",
+        "series list": f"/console/series?resource_type={_SEEN}",
         "no series": f"/console/series?key={_SEEN}",
         "many": "/console/series/many/stop",
         "replies": "/console/replies?state=all",
@@ -73,7 +74,7 @@ async def _series(database: Database, tenant_id: UUID, version_id: UUID, text: s
         flow_id = (await connection.execute(select(flow.c.id))).scalar_one()
     series_id = await factories.insert(
         database, tenant_id, series, flow_id=flow_id, flow_version_id=version_id, key=text, to=text,
-        to_kind="recipient", anchors={text: "2027-01-01T00:00:00+00:00"}, data={text: [text]}, event={text: text},
+        to_kind="recipient", anchors={text: FAR_OFF}, zone="Asia/Kolkata", data={text: [text]}, event={text: text},
         resource_type=text, resource_id=text, status="parked", reason=text, detail=text, step=text,
         wakes=[{"kind": "event", "name": text}], entries=len(_KINDS), state={"outcomes": {text: {text: text}}},
     )  # fmt: skip
@@ -82,7 +83,8 @@ async def _series(database: Database, tenant_id: UUID, version_id: UUID, text: s
         **dict.fromkeys(names, text),
         "case": 0,
         "judged": [{"when": text, "holds": True, "saw": {text: text}}],
-        "anchors": {text: "2027-01-01T00:00:00+00:00"},
+        "anchors": {text: FAR_OFF},
+        "until": FAR_OFF,
         "data": [text],
         "awaited": [text],
     }

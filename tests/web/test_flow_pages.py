@@ -1,5 +1,6 @@
 """The console's pages of flows: how each stands, what its versions say, publishing one, and the incident switch."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from html import unescape
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from db import flows
 from db.session import Database
 from db.tables import audit_entry
 from tests.activities.series_clock import Clock
@@ -149,3 +151,29 @@ async def test_who_may_only_read_and_who_may_not_even_that(
     assert (await stranger.see("/console/flows")).status_code == 403
     assert "No flow yet" in (await other.see("/console/flows")).text
     assert (await other.see("/console/flows/reminder/versions/1")).status_code == 404
+
+
+async def test_who_only_looks_waits_for_nobody_who_holds_the_flow(
+    browser: Browser, api: httpx.AsyncClient, waiting: list[str], database: Database, tenant_id: UUID
+) -> None:
+    async with database.tenant(tenant_id) as connection, asyncio.timeout(10):
+        assert await flows.get(connection, tenant_id, "reminder", lock=True)
+        assert (await browser.see("/console/flows/reminder/versions/2/publish")).status_code == 200
+        assert (await api.post("/v1/flows/reminder/publish?dry_run=true", json={"version": 2, "mode": "stop"})).json()[
+            "changed"
+        ] == 2
+
+
+async def test_the_page_does_not_count_again_by_itself(browser: Browser, waiting: list[str]) -> None:
+    page = (await browser.see("/console/flows/reminder")).text
+    assert "data-every" not in page
+    assert 'href="/console/flows/reminder">Count again' in page
+
+
+async def test_long_versions_are_shown_and_not_compared(browser: Browser, api: httpx.AsyncClient) -> None:
+    await flowing.push(api, flowing.REMINDER)
+    await flowing.push(api, flowing.REMINDER + "# more\n" * 2001)
+    page = unescape((await browser.see("/console/flows/reminder/versions/2")).text)
+    assert "more than 2,000 lines is not compared here" in page
+    assert f"<pre>{flowing.REMINDER.strip()}" in page.replace("<pre>\n", "<pre>")
+    assert "c-added" not in page

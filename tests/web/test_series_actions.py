@@ -1,5 +1,6 @@
 """What the console does about one series: asked first, with a reason, and told as it turned out."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from html import unescape
@@ -46,6 +47,12 @@ async def last(api: httpx.AsyncClient, series_id: str) -> dict[str, Any]:
     return line
 
 
+async def seen(browser: Browser, path: str) -> str:
+    """Returns which version of the series a question shows."""
+    (found,) = re.findall(r'name="seen" value="([^"]+)"', (await browser.see(path)).text)
+    return unescape(str(found))
+
+
 async def test_every_action_asks_and_wants_to_know_why(
     browser: Browser, api: httpx.AsyncClient, series_id: str
 ) -> None:
@@ -58,7 +65,7 @@ async def test_every_action_asks_and_wants_to_know_why(
         if kind != "move":  # it has no date
             assert 'id="reason" name="reason" maxlength="200" required' in asked.text
         assert (
-            await browser.submit(f"/console/series/{series_id}/{kind}", reason=" ", step="second")
+            await browser.submit(f"/console/series/{series_id}/{kind}", reason=" ", step="second", seen="*")
         ).status_code == 422
     assert "no date that could be moved" in (await browser.see(f"/console/series/{series_id}/move")).text
     assert await standing(api, series_id) == before
@@ -83,15 +90,46 @@ async def test_it_is_paused_and_resumed(browser: Browser, api: httpx.AsyncClient
 async def test_a_step_is_left_out_and_taken_again(browser: Browser, api: httpx.AsyncClient, series_id: str) -> None:
     place = f"/console/series/{series_id}"
     assert "The step <code>a_day</code> is left out" in (await browser.see(f"{place}/skip")).text
-    answer = await browser.submit(f"{place}/skip", reason="at once")
+    answer = await browser.submit(f"{place}/skip", reason="at once", seen=await seen(browser, f"{place}/skip"))
     assert answer.status_code == 303
     assert (await standing(api, series_id))["step"] == "second"
     asked = (await browser.see(f"{place}/run-again")).text
     assert re.findall(r"<option[^>]*>(\w+)</option>", asked) == ["first", "a_day", "second"]
-    await browser.submit(f"{place}/run-again", reason="again", step="a_day")
+    shown = await seen(browser, f"{place}/run-again")
+    for step, why in (("none", "there is no step"), ("Not a step!", "pattern")):
+        wrong = await browser.submit(f"{place}/run-again", reason="again", step=step, seen=shown)
+        assert (wrong.status_code, why in wrong.text) == (422, True)
+    await browser.submit(f"{place}/run-again", reason="again", step="a_day", seen=shown)
     assert (await standing(api, series_id))["step"] == "a_day"
-    wrong = await browser.submit(f"{place}/run-again", reason="again", step="none")
-    assert (wrong.status_code, "there is no step" in wrong.text) == (422, True)
+
+
+@pytest.mark.parametrize(("kind", "step"), [("skip", "second"), ("run-again", "first")])
+async def test_a_form_that_comes_twice_acts_once(
+    browser: Browser, api: httpx.AsyncClient, series_id: str, kind: str, step: str
+) -> None:
+    place = f"/console/series/{series_id}/{kind}"
+    form = {"reason": "at once", "step": "first", "seen": await seen(browser, place)}
+    answers = await asyncio.gather(browser.submit(place, **form), browser.submit(place, **form))
+    assert sorted(answer.status_code for answer in answers) == [303, 409]
+    (refused,) = [answer.text for answer in answers if answer.status_code == 409]
+    assert "It has moved on since you were asked; nothing was done." in refused
+    assert f'action="{place}"' in refused
+    after = await standing(api, series_id)
+    assert after["step"] == step
+    assert (await browser.submit(place, **form)).status_code == 409
+    assert await standing(api, series_id) == after
+
+
+async def test_a_step_that_nobody_was_shown_is_not_left_out(
+    browser: Browser, api: httpx.AsyncClient, series_id: str
+) -> None:
+    place = f"/console/series/{series_id}/skip"
+    shown = await seen(browser, place)
+    await api.post(f"/v1/series/{series_id}/run-again", json={"step": "second"})
+    before = await standing(api, series_id)
+    assert (await browser.submit(place, reason="x", seen=shown)).status_code == 409
+    assert await standing(api, series_id) == before
+    assert (await browser.submit(place, reason="x")).status_code == 422
 
 
 async def test_a_date_is_moved_by_the_recipient_s_clock(browser: Browser, api: httpx.AsyncClient) -> None:
@@ -111,6 +149,31 @@ async def test_a_date_is_moved_by_the_recipient_s_clock(browser: Browser, api: h
     told = unescape((await browser.client.get(answer.headers["location"])).text)
     assert "Moved: every wait that is still to come counts from the new date." in told
     assert "a week more" in told
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"),
+    [
+        pytest.param("Asia/Kolkata", "2027-06-20T03:30:00Z", id="without seconds"),
+        pytest.param("Asia/Kolkata", "2027-06-20T03:30:00.250000Z", id="with a fraction of a second"),
+        pytest.param("Europe/Berlin", "2027-10-31T01:30:00Z", id="the second of two"),
+        pytest.param("Asia/Kolkata", "9999-12-31T23:59:00Z", id="behind the last year"),
+    ],
+)
+async def test_a_date_that_nobody_touched_stays(browser: Browser, api: httpx.AsyncClient, zone: str, at: str) -> None:
+    await flowing.publish(api, DATED + "- {wait: {until: then}, id: last}\n")
+    dates = {"due_at": at, "then": "2027-01-01T00:00:00Z"}
+    made = await flowing.start(api, zone=zone, anchors=dates)
+    place = f"/console/series/{made}/move"
+    fields = re.findall(r'name="((?:date|was)\.\w+)"[^>]* value="([^"]*)"', (await browser.see(place)).text)
+    assert len(fields) == 4
+    form = {name: value.removesuffix(":00") if name.startswith("date.") else value for name, value in fields}
+    assert (await browser.submit(place, **form, reason="x")).status_code == 422
+    form["date.then"] = "2027-02-01T00:00"
+    assert (await browser.submit(place, **form, reason="x")).status_code == 303
+    line = await last(api, made)
+    assert list(line["detail"]["anchors"]) == ["then"]
+    assert (await standing(api, made))["anchors"]["due_at"] == at
 
 
 async def test_stopping_takes_back_what_was_not_sent(browser: Browser, api: httpx.AsyncClient, series_id: str) -> None:

@@ -22,7 +22,7 @@ async def three(api: httpx.AsyncClient, database: Database, tenant_id: UUID) -> 
     """One that waits a day, one that is parked for want of a template, one of another flow that is paused."""
     await flowing.publish(api)
     await flowing.publish(api, flowing.REMINDER.replace("name: reminder", "name: other"), "other")
-    first = await flowing.start(api, resource={"type": "order", "id": "1"})
+    first = await flowing.start(api, resource={"type": "shop/order", "id": "a/1"})
     parked = await flowing.start(api, key="order-2", to={"phone": "+919876500000"})
     await Clock(database, tenant_id, UUID(parked), now=datetime.now(UTC)).look()  # the template is not there yet
     await sending.publish(api)
@@ -41,7 +41,13 @@ async def test_the_list_says_where_each_stands_the_newest_first(browser: Browser
     page = unescape(answer.text)
     assert shown(page) == three[::-1]
     assert '<a href="/console/series" aria-current="page">Series</a>' in page
-    for told in ("<code>a_day</code>", "template missing", "order/1", "+919876500000", 'class="status s-paused"'):
+    for told in (
+        "<code>a_day</code>",
+        "template missing",
+        "shop/order/a/1",
+        "+919876500000",
+        'class="status s-paused"',
+    ):
         assert told in page
 
 
@@ -52,8 +58,8 @@ FOUND: list[tuple[dict[str, str], set[int]]] = [
     ({"status": "parked"}, {1}),
     ({"step": "a_day"}, {0}),
     ({"to": "+919876500000"}, {1}),
-    ({"resource": "order/1"}, {0}),
-    ({"resource": "order"}, {0}),
+    ({"resource_type": "shop/order", "resource_id": "a/1"}, {0}),
+    ({"resource_type": "shop/order"}, {0}),
     ({"cause": "template_missing"}, {1}),
     ({"key": "order-3"}, {2}),
     ({"next_before": "2099-01-01T00:00"}, {0}),

@@ -1,5 +1,6 @@
 """The console's page of one series: where it stands and why, what it did, what is still to come, what it sent."""
 
+import re
 from datetime import UTC, datetime
 from html import unescape
 from uuid import UUID, uuid4
@@ -38,7 +39,7 @@ async def test_it_says_where_it_stands_by_the_recipient_s_clock_and_in_utc(
 ) -> None:
     await sending.publish(api)
     await flowing.publish(api)
-    place = await place_of(api, zone="Asia/Kolkata", resource={"type": "order", "id": "1"})
+    place = await place_of(api, zone="Asia/Kolkata", resource={"type": "shop/order", "id": "a/1"})
     await look(database, tenant_id, place)
     page = unescape((await browser.see(place)).text)
     assert "It stands at <code>a_day</code> and goes on" in page
@@ -50,6 +51,8 @@ async def test_it_says_where_it_stands_by_the_recipient_s_clock_and_in_utc(
     assert "Sends hello." in page
     assert "/workflows/series%2F" in page
     assert "/console/flows/reminder/versions/1" in page
+    (others,) = re.findall(r'href="(/console/series\?resource_type=[^"]+)"', page)
+    assert place in (await browser.see(others)).text
 
 
 async def test_the_timeline_tells_conditions_and_leads_to_what_was_sent(
