@@ -137,6 +137,8 @@ def _take(
             return Done(reason="stop_step", detail=step.reason)
         case Digest():
             return _digest(step, state, now)
+        case Confirm() if standing_of(step, state) in {"granted", "denied"}:  # answered while the question was held
+            return state.at(state.place - 1, now)
         case Send(critical=False) | Confirm() if quiet is not None:
             return _send_in_peace(step, quiet, state, now, notes)
         case _:

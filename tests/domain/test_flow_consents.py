@@ -92,6 +92,17 @@ def test_the_question_waits_until_the_quiet_is_over(mode: InQuiet) -> None:
     assert waits.until == START + timedelta(hours=23)
 
 
+@pytest.mark.parametrize(("standing", "step"), [("granted", "welcome"), ("denied", "pity")])
+def test_what_was_chosen_while_the_question_was_held_is_not_asked_any_more(standing: str, step: str) -> None:
+    program = compiled(flow(ASK, quiet=Quiet(hours=NIGHT)))
+    held = decide(program, state(), START + timedelta(hours=12), holds)
+    assert isinstance(held.next, Pending)
+    decided = decide(program, replace(held.state, consents={"ask": standing}), START + timedelta(hours=23), holds)
+    assert isinstance(decided.next, Do)
+    assert decided.next.step.id == step
+    assert decided.state.outcomes["ask"] == {"consent": standing}
+
+
 def test_a_question_that_somebody_skips_counts_as_not_answered() -> None:
     program = compiled(FLOW)
     decided = decide(program, skipped(program, asked(), START), START, holds).next

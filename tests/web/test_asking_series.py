@@ -142,3 +142,19 @@ async def test_without_the_topic_it_parks(story: Story, api: httpx.AsyncClient) 
     assert (await api.delete("/v1/topics/offers")).status_code == 204
     assert (await story.look()).shown == "parked: topic_missing"
     assert await story.templates() == []
+
+
+@pytest.mark.parametrize(("state", "ended"), [("granted", "completed"), ("denied", "stop_step")])
+async def test_an_answer_given_while_the_question_was_held_stands(
+    story: Story, api: httpx.AsyncClient, state: str, ended: str
+) -> None:
+    await story.begin()
+    assert (await api.delete("/v1/topics/offers")).status_code == 204
+    assert (await story.look()).shown == "parked: topic_missing"
+    assert (await api.put("/v1/topics/offers", json={"default": "opted_out"})).is_success
+    chosen = {"choices": [{"topic": "offers", "state": state}]}
+    assert (await api.put("/v1/recipients/asha/consents", json=chosen)).status_code == 200
+    assert (await api.post(f"/v1/series/{story.series_id}/resume")).status_code == 200
+    assert (await story.look()).ended == ended
+    assert "confirm" not in await story.templates()
+    assert [one["state"] for one in await rows(story.database, story.tenant_id, consent)] == [state]
