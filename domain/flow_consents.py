@@ -1,6 +1,7 @@
 """Consent that a flow asks for: what stands, and what it waits for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from domain.consent import Choice, Default, State, Topic, standing
 from domain.flow_state import SeriesState
@@ -36,6 +37,11 @@ def standing_of(step: Confirm, state: SeriesState) -> str:
         for one in heard
     )
     return "granted" if is_heard and standing != "denied" and step.id in state.outcomes else standing
+
+
+def is_open(outcome: Mapping[str, Any], topic: str | None = None) -> bool:
+    """Tells whether what came of a step is a question, about a topic or any, that nobody has answered yet."""
+    return "confirms" in outcome and "consent" not in outcome and topic in (None, outcome["confirms"])
 
 
 def answers_to(step: Confirm) -> tuple[Awaited, ...]:

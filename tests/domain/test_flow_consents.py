@@ -15,7 +15,7 @@ from domain.flow_needs import calendars_of, questions_of, standing_by_topic
 from domain.flow_preview import simulate
 from domain.flow_program import compiled
 from domain.flow_state import Heard, SeriesState
-from domain.flow_steering import skipped
+from domain.flow_steering import again, skipped
 from domain.flow_steps import Confirm, Flow, NextLocal, Wait
 from domain.flows import Do, decide, taken
 from domain.flows import Wait as Pending
@@ -65,7 +65,7 @@ def asked() -> SeriesState:
     decision = decide(program, state(), START, holds)
     assert isinstance(decision.next, Do)
     assert decision.next.step == ASK
-    return taken(program, decision.state, {"notification_id": "1"}, START)
+    return taken(program, decision.state, {"notification_id": "1", "confirms": "news"}, START)
 
 
 @pytest.mark.parametrize(("standing", "step"), [("granted", "welcome"), ("denied", "pity")])
@@ -101,6 +101,27 @@ def test_what_was_chosen_while_the_question_was_held_is_not_asked_any_more(stand
     assert isinstance(decided.next, Do)
     assert decided.next.step.id == step
     assert decided.state.outcomes["ask"] == {"consent": standing}
+
+
+def test_who_was_asked_is_not_asked_again_by_another_version() -> None:
+    program = compiled(flow(send("first"), ASK))
+    waits = decide(program, replace(asked(), place=program.places["ask"]), START + timedelta(days=1), holds).next
+    assert isinstance(waits, Pending)
+    assert waits.until == START + timedelta(days=2)
+
+
+def test_another_version_that_asks_about_something_else_asks() -> None:
+    program = compiled(flow(replace(ASK, topic="offers")))
+    decided = decide(program, replace(asked(), place=0), START, holds).next
+    assert isinstance(decided, Do)
+    assert decided.step.id == "ask"
+
+
+def test_a_question_is_asked_again_where_somebody_wants_it() -> None:
+    program = compiled(FLOW)
+    decided = decide(program, again(program, asked(), "ask", START), START, holds).next
+    assert isinstance(decided, Do)
+    assert decided.step.id == "ask"
 
 
 def test_a_question_that_somebody_skips_counts_as_not_answered() -> None:

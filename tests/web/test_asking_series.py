@@ -158,3 +158,18 @@ async def test_an_answer_given_while_the_question_was_held_stands(
     assert (await story.look()).ended == ended
     assert "confirm" not in await story.templates()
     assert [one["state"] for one in await rows(story.database, story.tenant_id, consent)] == [state]
+
+
+async def test_who_was_asked_is_asked_by_a_new_version_only_where_somebody_wants_it(
+    story: Story, api: httpx.AsyncClient
+) -> None:
+    await story.begin()
+    until = (await story.look()).until
+    longer = WELCOME + "- {send: hello, id: after}\n"
+    assert (await flowing.publish(api, longer, "welcome", mode="migrate"))["changed"] == 1
+    assert (await story.look()).until == until
+    assert await story.templates() == ["confirm"]
+    body = {"step": "confirm_1"}
+    assert (await api.post(f"/v1/series/{story.series_id}/run-again", json=body)).status_code == 200
+    assert (await story.look()).until is not None
+    assert await story.templates() == ["confirm", "confirm"]
