@@ -16,13 +16,16 @@ CHANGED = "consent"
 def standing_among(step: Confirm, channels: Iterable[Channel], choices: Iterable[Choice]) -> str:
     """Returns what stands of a consent by what somebody chose: `granted` over one of its channels is enough.
 
-    What a topic says of those who chose nothing does not count: who is asked has to answer.
+    What a topic says of those who chose nothing does not count: who is asked has to answer. A question that is
+    pending hides no refusal.
     """
     topic, chosen = Topic(name=step.topic, default=Default.OPTED_OUT), list(choices)
-    found = {standing(topic, channel, chosen) for channel in ([step.channel] if step.channel else channels)}
-    if State.GRANTED in found:
+    used = [step.channel] if step.channel else list(channels)
+    if State.GRANTED in {standing(topic, channel, chosen) for channel in used}:
         return State.GRANTED.value
-    return State.DENIED.value if found == {State.DENIED} else State.UNSET.value
+    answers = [choice for choice in chosen if choice.state is not State.PENDING]
+    refused = {standing(topic, channel, answers) for channel in used} == {State.DENIED}
+    return State.DENIED.value if refused else State.UNSET.value
 
 
 def standing_of(step: Confirm, state: SeriesState) -> str:

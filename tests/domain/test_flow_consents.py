@@ -160,10 +160,21 @@ def chose(what: State, channel: Channel | None = None, topic: str | None = "news
         (WHATSAPP, [chose(State.GRANTED, EMAIL)], "unset"),
         (WHATSAPP, [chose(State.GRANTED)], "granted"),
         (WHATSAPP, [chose(State.DENIED, WHATSAPP, None), chose(State.UNSET, WHATSAPP)], "denied"),
+        (WHATSAPP, [chose(State.PENDING, WHATSAPP), chose(State.DENIED, WHATSAPP, None, day=1)], "denied"),
+        (EMAIL, [chose(State.PENDING, EMAIL), chose(State.GRANTED, day=1)], "granted"),
+        (EMAIL, [chose(State.PENDING, EMAIL), chose(State.DENIED, day=1)], "denied"),
+        (
+            None,
+            [chose(State.DENIED, WHATSAPP, None), chose(State.PENDING, day=1), chose(State.DENIED, EMAIL, None, day=2)],
+            "denied",
+        ),
+        (None, [chose(State.GRANTED, None, None), chose(State.PENDING, day=1)], "unset"),
     ],
     ids=[
         "nothing", "only asked", "yes", "yes over one channel", "no over one of two", "a topic outranks a channel",
         "no", "yes over another channel", "yes to all", "a stop",
+        "a stop after the question", "yes to the topic after the question", "no to the topic after the question",
+        "a stop before the question and one after it", "asked once more since",
     ],
 )  # fmt: skip
 def test_what_stands_of_a_consent(asked_for: Channel | None, choices: list[Choice], expected: str) -> None:
