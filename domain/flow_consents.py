@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain.consent import Choice, Default, State, Topic, standing
-from domain.flow_state import SeriesState
+from domain.flow_state import Heard, SeriesState
 from domain.flow_steps import Awaited, Confirm
 from domain.recipients import Channel
 
@@ -28,18 +28,21 @@ def standing_among(step: Confirm, channels: Iterable[Channel], choices: Iterable
     return State.DENIED.value if refused else State.UNSET.value
 
 
-def standing_of(step: Confirm, state: SeriesState) -> str:
+def standing_of(step: Confirm, state: SeriesState, *, asked: bool) -> str:
     """Returns what stands: `granted`, `denied`, or anything else while nobody has answered.
 
-    A confirmation that was heard since the question counts too, unless what stands was refused after it.
+    Once it is `asked`, a confirmation that was heard since counts too, unless what stands was refused after it.
     """
     standing = state.consents.get(step.id, "unset")
-    heard = state.heard[state.send_mark :]
-    is_heard = any(
-        one.name == CONFIRMED and one.kind == "event" and one.data.get("topic", step.topic) == step.topic
-        for one in heard
-    )
-    return "granted" if is_heard and standing != "denied" and step.id in state.outcomes else standing
+    is_heard = asked and any(_confirms(one, step) for one in state.heard[state.send_mark :])
+    return "granted" if is_heard and standing != "denied" else standing
+
+
+def _confirms(one: Heard, step: Confirm) -> bool:
+    """Tells whether something heard confirms what a step asks; one that names no channel is about all of them."""
+    if (one.kind, one.name) != ("event", CONFIRMED) or one.data.get("topic", step.topic) != step.topic:
+        return False
+    return step.channel is None or one.data.get("channel") in (None, step.channel)
 
 
 def is_open(outcome: Mapping[str, Any], topic: str | None = None) -> bool:

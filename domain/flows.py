@@ -137,7 +137,8 @@ def _take(
             return Done(reason="stop_step", detail=step.reason)
         case Digest():
             return _digest(step, state, now)
-        case Confirm() if standing_of(step, state) in {"granted", "denied"}:  # answered while the question was held
+        case Confirm() if standing_of(step, state, asked=False) in {"granted", "denied"}:
+            # Answered while the question was held.
             return state.at(state.place - 1, now)
         case Send(critical=False) | Confirm() if quiet is not None:
             return _send_in_peace(step, quiet, state, now, notes)
@@ -206,7 +207,7 @@ def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[No
 
 def _confirming(instruction: Confirming, state: SeriesState, now: datetime, notes: list[Note]) -> SeriesState | Wait:
     step = instruction.step
-    standing = standing_of(step, state)
+    standing = standing_of(step, state, asked=instruction.asked)
     if standing in instruction.answers:
         notes.append(Note(step_id=step.id, kind="consent", detail={"topic": step.topic, "state": standing}))
         return state.after(step.id, {"consent": standing}).at(instruction.answers[standing], now)

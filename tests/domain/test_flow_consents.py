@@ -83,6 +83,22 @@ def test_what_was_chosen_elsewhere_while_it_waits_counts_too(standing: str, step
     assert decision.state.outcomes["ask"] == {"consent": standing}
 
 
+@pytest.mark.parametrize(("channel", "step"), [("whatsapp", None), ("email", "welcome"), (None, "welcome")])
+def test_a_confirmation_for_another_channel_does_not_count(channel: str | None, step: str | None) -> None:
+    program = compiled(flow(replace(ASK, channel=Channel.EMAIL)))
+    heard = asked().hear(confirmed("1h", topic="news", channel=channel))
+    decided = decide(program, heard, at("1h"), holds).next
+    assert (decided.step.id if isinstance(decided, Do) else None) == step
+
+
+def test_a_confirmation_that_came_before_the_question_does_not_count() -> None:
+    program = compiled(FLOW)
+    before = asked().after("ask", {"consent": "timeout"}).hear(confirmed("1h", topic="news"))
+    decided = decide(program, before.at(program.places["ask"], START), at("1h"), holds).next
+    assert isinstance(decided, Do)
+    assert decided.step.id == "ask"
+
+
 @pytest.mark.parametrize("mode", list(InQuiet))
 def test_the_question_waits_until_the_quiet_is_over(mode: InQuiet) -> None:
     night = START + timedelta(hours=12)
