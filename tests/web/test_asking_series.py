@@ -173,3 +173,13 @@ async def test_who_was_asked_is_asked_by_a_new_version_only_where_somebody_wants
     assert (await api.post(f"/v1/series/{story.series_id}/run-again", json=body)).status_code == 200
     assert (await story.look()).until is not None
     assert await story.templates() == ["confirm", "confirm"]
+
+
+async def test_who_refused_over_every_channel_that_reaches_them_is_not_asked(
+    story: Story, api: httpx.AsyncClient
+) -> None:
+    chosen = {"choices": [{"topic": "offers", "channel": "email", "state": "denied"}]}
+    assert (await api.put("/v1/recipients/asha/consents", json=chosen)).status_code == 200
+    await story.begin()
+    assert (await story.look()).ended == "stop_step"
+    assert await story.templates() == []
