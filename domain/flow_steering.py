@@ -7,6 +7,7 @@ from typing import assert_never
 from domain.flow_consents import is_open
 from domain.flow_program import Await, Confirming, Fork, Goto, Pause, Program, Round, Take
 from domain.flow_state import SeriesState
+from domain.flow_steps import Confirm
 
 
 class NoSuchStepError(LookupError):
@@ -22,6 +23,8 @@ def skipped(program: Program, state: SeriesState, now: datetime) -> SeriesState:
     if state.place >= len(program.instructions):
         raise NoSuchStepError("the series is at its end; there is nothing to skip")
     match program.instructions[state.place]:
+        case Take(step=Confirm()):
+            return skipped(program, state.at(state.place + 1, now), now)  # as one that was asked
         case Take(step=step):
             return state.after(step.id, {"skipped": "by_person"}).at(state.place + 1, now)
         case Pause():

@@ -140,9 +140,12 @@ def test_a_question_is_asked_again_where_somebody_wants_it() -> None:
     assert decided.step.id == "ask"
 
 
-def test_a_question_that_somebody_skips_counts_as_not_answered() -> None:
+@pytest.mark.parametrize("place", range(3), ids=["not reached", "held", "asked"])
+def test_a_question_that_somebody_skips_counts_as_not_answered(place: int) -> None:
     program = compiled(FLOW)
-    decided = decide(program, skipped(program, asked(), START), START, holds).next
+    following = skipped(program, state(place=place), START)
+    assert following.outcomes["ask"] == {"consent": "timeout", "skipped": "by_person"}
+    decided = decide(program, following, START, holds).next
     assert isinstance(decided, Do)
     assert decided.step.id == "reminder"
 
