@@ -104,6 +104,7 @@ async def confirm(services: Services, link: Link, name: str) -> tuple[Topic, str
         owner = await recipients.by_id(connection, link.tenant_id, UUID(link.subject))
         if asked is None or owner is None:
             return None
+        await confirmations.hold(connection, link.tenant_id, owner)
         new = NewConsent(
             subject=Subject(link.subject_kind, link.subject),
             channel=link.channel,

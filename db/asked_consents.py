@@ -10,7 +10,7 @@ from db.consents import Subject
 from db.series import Series
 from domain.flow_consents import standing_among
 from domain.flow_steps import Confirm
-from domain.recipients import Channel
+from domain.recipients import CARRIES, Channel
 
 
 async def standing_consents(
@@ -21,7 +21,8 @@ async def standing_consents(
         return {}
     subjects = await _subjects(connection, tenant_id, row)
     choices = [one.choice() for one in await consents.of_subjects(connection, tenant_id, subjects)]
-    used = {name: await _channels(connection, tenant_id, name) for name in {step.topic for step in questions}}
+    kinds = {one.kind for one in subjects}
+    used = {name: await _channels(connection, tenant_id, name, kinds) for name in {step.topic for step in questions}}
     return {step.id: standing_among(step, used[step.topic], choices) for step in questions}
 
 
@@ -32,7 +33,13 @@ async def _subjects(connection: AsyncConnection, tenant_id: UUID, row: Series) -
     return [Subject.recipient(row.receiver_id), *(Subject(one.kind, one.value) for one in owned)]
 
 
-async def _channels(connection: AsyncConnection, tenant_id: UUID, name: str) -> Collection[Channel]:
-    """Returns the channels of a topic; all of them where it names none, or is not there."""
+async def _channels(
+    connection: AsyncConnection, tenant_id: UUID, name: str, kinds: Collection[str]
+) -> Collection[Channel]:
+    """Returns the channels of a topic that reach somebody; all of the topic's where none does.
+
+    A topic that names no channels, or is not there, may use every one.
+    """
     topic = await topics.get(connection, tenant_id, name)
-    return [Channel(one) for one in topic.channels] if topic is not None and topic.channels else list(Channel)
+    named = [Channel(one) for one in topic.channels] if topic is not None and topic.channels else list(Channel)
+    return [channel for channel in named if any(kind.value in kinds for kind in CARRIES[channel])] or named

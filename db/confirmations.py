@@ -1,5 +1,6 @@
 """Consent that somebody confirmed, as an event: kept once, and heard by the series that run for them."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,11 +10,17 @@ from db import events
 from db.consents import NewConsent
 from db.events import NewEvent
 from db.recipients import Recipient
+from db.series import lock_many
 from db.series_hearing import NewHearing, hear
 from db.series_tables import series
 
 SOURCE = "carillon"
 CONFIRMED = "consent.confirmed"
+
+
+async def hold(connection: AsyncConnection, tenant_id: UUID, owner: Recipient) -> None:
+    """Locks the running series of a recipient before consent is kept, as a look that asks locks them."""
+    await lock_many(connection, tenant_id, await _running(connection, tenant_id, owner))
 
 
 async def tell(connection: AsyncConnection, tenant_id: UUID, owner: Recipient, said: NewConsent) -> None:
@@ -34,12 +41,16 @@ async def tell(connection: AsyncConnection, tenant_id: UUID, owner: Recipient, s
     kept = await events.keep(connection, tenant_id, new)
     if kept is None:
         return
-    running = select(series.c.id).where(
-        series.c.tenant_id == tenant_id, series.c.receiver_id == owner.id, series.c.ended_at.is_(None)
-    )
     news = [
         NewHearing(series_id=one, cause=f"event/{kept}", kind="event", name=CONFIRMED, at=said.at, data=data)
-        for one in (await connection.execute(running)).scalars()
+        for one in await _running(connection, tenant_id, owner)
     ]
     heard = await hear(connection, tenant_id, news)
     await events.count(connection, tenant_id, kept, started=0, fed=len(heard))
+
+
+async def _running(connection: AsyncConnection, tenant_id: UUID, owner: Recipient) -> Sequence[UUID]:
+    asked = select(series.c.id).where(
+        series.c.tenant_id == tenant_id, series.c.receiver_id == owner.id, series.c.ended_at.is_(None)
+    )
+    return (await connection.execute(asked)).scalars().all()

@@ -89,13 +89,17 @@ def may_send(topic: Topic | None, channel: Channel, choices: Iterable[Choice], *
 def standing(topic: Topic, channel: Channel, choices: Iterable[Choice]) -> State:
     """Returns what holds for a topic over a channel: the most specific choice, the newest of several.
 
-    A topic that nobody asked for and that needs to be asked for stands as `unset`.
+    A question counts as pending until something is chosen after it. A topic that nobody asked for and that needs to be
+    asked for stands as `unset`.
     """
     meant = [
         choice
         for choice in choices
         if choice.state is not State.UNSET and choice.channel in (None, channel) and choice.topic in (None, topic.name)
     ]
+    answered = [choice.at for choice in meant if choice.state is not State.PENDING]
+    if answered:
+        meant = [choice for choice in meant if choice.state is not State.PENDING or choice.at > max(answered)]
     if meant:
         return max(meant, key=lambda choice: (_specificity(choice), choice.at)).state
     return State.GRANTED if topic.default is Default.OPTED_IN else State.UNSET

@@ -1,9 +1,10 @@
 """Consent that a flow asks for: what stands, and what it waits for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from domain.consent import Choice, Default, State, Topic, standing
-from domain.flow_state import SeriesState
+from domain.flow_state import Heard, SeriesState
 from domain.flow_steps import Awaited, Confirm
 from domain.recipients import Channel
 
@@ -15,27 +16,38 @@ CHANGED = "consent"
 def standing_among(step: Confirm, channels: Iterable[Channel], choices: Iterable[Choice]) -> str:
     """Returns what stands of a consent by what somebody chose: `granted` over one of its channels is enough.
 
-    What a topic says of those who chose nothing does not count: who is asked has to answer.
+    What a topic says of those who chose nothing does not count: who is asked has to answer. A question that is
+    pending hides no refusal.
     """
     topic, chosen = Topic(name=step.topic, default=Default.OPTED_OUT), list(choices)
-    found = {standing(topic, channel, chosen) for channel in ([step.channel] if step.channel else channels)}
-    if State.GRANTED in found:
+    used = [step.channel] if step.channel else list(channels)
+    if State.GRANTED in {standing(topic, channel, chosen) for channel in used}:
         return State.GRANTED.value
-    return State.DENIED.value if found == {State.DENIED} else State.UNSET.value
+    answers = [choice for choice in chosen if choice.state is not State.PENDING]
+    refused = {standing(topic, channel, answers) for channel in used} == {State.DENIED}
+    return State.DENIED.value if refused else State.UNSET.value
 
 
-def standing_of(step: Confirm, state: SeriesState) -> str:
+def standing_of(step: Confirm, state: SeriesState, *, asked: bool) -> str:
     """Returns what stands: `granted`, `denied`, or anything else while nobody has answered.
 
-    A confirmation that was heard since the question counts too, unless what stands was refused after it.
+    Once it is `asked`, a confirmation that was heard since counts too, unless what stands was refused after it.
     """
     standing = state.consents.get(step.id, "unset")
-    heard = state.heard[state.send_mark :]
-    is_heard = any(
-        one.name == CONFIRMED and one.kind == "event" and one.data.get("topic", step.topic) == step.topic
-        for one in heard
-    )
-    return "granted" if is_heard and standing != "denied" and step.id in state.outcomes else standing
+    is_heard = asked and any(_confirms(one, step) for one in state.heard[state.send_mark :])
+    return "granted" if is_heard and standing != "denied" else standing
+
+
+def _confirms(one: Heard, step: Confirm) -> bool:
+    """Tells whether something heard confirms what a step asks; one that names no channel is about all of them."""
+    if (one.kind, one.name) != ("event", CONFIRMED) or one.data.get("topic", step.topic) != step.topic:
+        return False
+    return step.channel is None or one.data.get("channel") in (None, step.channel)
+
+
+def is_open(outcome: Mapping[str, Any], topic: str | None = None) -> bool:
+    """Tells whether what came of a step is a question, about a topic or any, that nobody has answered yet."""
+    return "confirms" in outcome and "consent" not in outcome and topic in (None, outcome["confirms"])
 
 
 def answers_to(step: Confirm) -> tuple[Awaited, ...]:

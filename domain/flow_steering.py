@@ -1,10 +1,13 @@
 """What people do to a series that waits: skip what it waits for, or let it take a step again."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from domain.flow_consents import is_open
 from domain.flow_program import Await, Confirming, Fork, Goto, Pause, Program, Round, Take
 from domain.flow_state import SeriesState
+from domain.flow_steps import Confirm
 
 
 class NoSuchStepError(LookupError):
@@ -20,6 +23,8 @@ def skipped(program: Program, state: SeriesState, now: datetime) -> SeriesState:
     if state.place >= len(program.instructions):
         raise NoSuchStepError("the series is at its end; there is nothing to skip")
     match program.instructions[state.place]:
+        case Take(step=Confirm()):
+            return skipped(program, state.at(state.place + 1, now), now)  # as one that was asked
         case Take(step=step):
             return state.after(step.id, {"skipped": "by_person"}).at(state.place + 1, now)
         case Pause():
@@ -35,11 +40,12 @@ def skipped(program: Program, state: SeriesState, now: datetime) -> SeriesState:
 
 
 def again(program: Program, state: SeriesState, step_id: str, now: datetime) -> SeriesState:
-    """Returns a series that stands at a step anew.
+    """Returns a series that stands at a step anew; a question that nobody has answered is asked again.
 
     Raises:
         NoSuchStepError: Its version of the flow has no such step.
     """
     if step_id not in program.places:
         raise NoSuchStepError(f"there is no step {step_id!r}; there are {', '.join(program.places)}")
-    return state.at(program.places[step_id], now)
+    closed = {name: outcome for name, outcome in state.outcomes.items() if not is_open(outcome)}
+    return replace(state, outcomes=closed).at(program.places[step_id], now)

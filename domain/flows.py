@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from domain.calendar import shift, zone_of
 from domain.conditions import ConditionError
-from domain.flow_consents import answers_to, standing_of
+from domain.flow_consents import answers_to, is_open, standing_of
 from domain.flow_judge import Holds, Judge
 from domain.flow_moments import MissingAnchorError, due_at, latest, let_go, moment_of
 from domain.flow_program import Await, Confirming, Fork, Goto, Instruction, Pause, Program, Round, Take
@@ -137,6 +137,9 @@ def _take(
             return Done(reason="stop_step", detail=step.reason)
         case Digest():
             return _digest(step, state, now)
+        case Confirm() if standing_of(step, state, asked=False) in {"granted", "denied"}:
+            # Answered while the question was held.
+            return state.at(state.place - 1, now)
         case Send(critical=False) | Confirm() if quiet is not None:
             return _send_in_peace(step, quiet, state, now, notes)
         case _:
@@ -204,10 +207,12 @@ def _await(instruction: Await, state: SeriesState, now: datetime, notes: list[No
 
 def _confirming(instruction: Confirming, state: SeriesState, now: datetime, notes: list[Note]) -> SeriesState | Wait:
     step = instruction.step
-    standing = standing_of(step, state)
+    standing = standing_of(step, state, asked=instruction.asked)
     if standing in instruction.answers:
         notes.append(Note(step_id=step.id, kind="consent", detail={"topic": step.topic, "state": standing}))
         return state.after(step.id, {"consent": standing}).at(instruction.answers[standing], now)
+    if not instruction.asked and is_open(state.outcomes.get(step.id, {}), step.topic):
+        return replace(state, place=state.place + 2)  # asked in another version of the flow: its link still lives
     if not instruction.asked:
         return state.at(state.place + 1, now)
     until = shift(state.entered_at, step.timeout, zone_of(state.zone))

@@ -66,6 +66,24 @@ TABLE = [
         Reason.OPTED_OUT,
         id="what was taken back lets the less specific hold",
     ),
+    pytest.param(
+        OFFERS,
+        [chose("pending", EMAIL, "offers", age=5), chose("granted", None, "offers", age=1)],
+        None,
+        id="consent to the topic after the question",
+    ),
+    pytest.param(
+        OFFERS,
+        [chose("pending", EMAIL, "offers", age=1), chose("granted", None, "offers", age=5)],
+        Reason.NO_CONSENT,
+        id="a question after the consent",
+    ),
+    pytest.param(
+        NEWS,
+        [chose("pending", None, "news", age=5), chose("denied", EMAIL, age=1)],
+        Reason.OPTED_OUT,
+        id="a stop after the question",
+    ),
     pytest.param(BILLS, [chose("denied", EMAIL, "bills")], None, id="a transactional topic asks nobody"),
     pytest.param(MAILS_ONLY, [], None, id="a channel of the topic"),
 ]

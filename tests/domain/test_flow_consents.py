@@ -15,7 +15,7 @@ from domain.flow_needs import calendars_of, questions_of, standing_by_topic
 from domain.flow_preview import simulate
 from domain.flow_program import compiled
 from domain.flow_state import Heard, SeriesState
-from domain.flow_steering import skipped
+from domain.flow_steering import again, skipped
 from domain.flow_steps import Confirm, Flow, NextLocal, Wait
 from domain.flows import Do, decide, taken
 from domain.flows import Wait as Pending
@@ -65,7 +65,7 @@ def asked() -> SeriesState:
     decision = decide(program, state(), START, holds)
     assert isinstance(decision.next, Do)
     assert decision.next.step == ASK
-    return taken(program, decision.state, {"notification_id": "1"}, START)
+    return taken(program, decision.state, {"notification_id": "1", "confirms": "news"}, START)
 
 
 @pytest.mark.parametrize(("standing", "step"), [("granted", "welcome"), ("denied", "pity")])
@@ -83,6 +83,22 @@ def test_what_was_chosen_elsewhere_while_it_waits_counts_too(standing: str, step
     assert decision.state.outcomes["ask"] == {"consent": standing}
 
 
+@pytest.mark.parametrize(("channel", "step"), [("whatsapp", None), ("email", "welcome"), (None, "welcome")])
+def test_a_confirmation_for_another_channel_does_not_count(channel: str | None, step: str | None) -> None:
+    program = compiled(flow(replace(ASK, channel=Channel.EMAIL)))
+    heard = asked().hear(confirmed("1h", topic="news", channel=channel))
+    decided = decide(program, heard, at("1h"), holds).next
+    assert (decided.step.id if isinstance(decided, Do) else None) == step
+
+
+def test_a_confirmation_that_came_before_the_question_does_not_count() -> None:
+    program = compiled(FLOW)
+    before = asked().after("ask", {"consent": "timeout"}).hear(confirmed("1h", topic="news"))
+    decided = decide(program, before.at(program.places["ask"], START), at("1h"), holds).next
+    assert isinstance(decided, Do)
+    assert decided.step.id == "ask"
+
+
 @pytest.mark.parametrize("mode", list(InQuiet))
 def test_the_question_waits_until_the_quiet_is_over(mode: InQuiet) -> None:
     night = START + timedelta(hours=12)
@@ -92,9 +108,44 @@ def test_the_question_waits_until_the_quiet_is_over(mode: InQuiet) -> None:
     assert waits.until == START + timedelta(hours=23)
 
 
-def test_a_question_that_somebody_skips_counts_as_not_answered() -> None:
+@pytest.mark.parametrize(("standing", "step"), [("granted", "welcome"), ("denied", "pity")])
+def test_what_was_chosen_while_the_question_was_held_is_not_asked_any_more(standing: str, step: str) -> None:
+    program = compiled(flow(ASK, quiet=Quiet(hours=NIGHT)))
+    held = decide(program, state(), START + timedelta(hours=12), holds)
+    assert isinstance(held.next, Pending)
+    decided = decide(program, replace(held.state, consents={"ask": standing}), START + timedelta(hours=23), holds)
+    assert isinstance(decided.next, Do)
+    assert decided.next.step.id == step
+    assert decided.state.outcomes["ask"] == {"consent": standing}
+
+
+def test_who_was_asked_is_not_asked_again_by_another_version() -> None:
+    program = compiled(flow(send("first"), ASK))
+    waits = decide(program, replace(asked(), place=program.places["ask"]), START + timedelta(days=1), holds).next
+    assert isinstance(waits, Pending)
+    assert waits.until == START + timedelta(days=2)
+
+
+def test_another_version_that_asks_about_something_else_asks() -> None:
+    program = compiled(flow(replace(ASK, topic="offers")))
+    decided = decide(program, replace(asked(), place=0), START, holds).next
+    assert isinstance(decided, Do)
+    assert decided.step.id == "ask"
+
+
+def test_a_question_is_asked_again_where_somebody_wants_it() -> None:
     program = compiled(FLOW)
-    decided = decide(program, skipped(program, asked(), START), START, holds).next
+    decided = decide(program, again(program, asked(), "ask", START), START, holds).next
+    assert isinstance(decided, Do)
+    assert decided.step.id == "ask"
+
+
+@pytest.mark.parametrize("place", range(3), ids=["not reached", "held", "asked"])
+def test_a_question_that_somebody_skips_counts_as_not_answered(place: int) -> None:
+    program = compiled(FLOW)
+    following = skipped(program, state(place=place), START)
+    assert following.outcomes["ask"] == {"consent": "timeout", "skipped": "by_person"}
+    decided = decide(program, following, START, holds).next
     assert isinstance(decided, Do)
     assert decided.step.id == "reminder"
 
@@ -128,10 +179,21 @@ def chose(what: State, channel: Channel | None = None, topic: str | None = "news
         (WHATSAPP, [chose(State.GRANTED, EMAIL)], "unset"),
         (WHATSAPP, [chose(State.GRANTED)], "granted"),
         (WHATSAPP, [chose(State.DENIED, WHATSAPP, None), chose(State.UNSET, WHATSAPP)], "denied"),
+        (WHATSAPP, [chose(State.PENDING, WHATSAPP), chose(State.DENIED, WHATSAPP, None, day=1)], "denied"),
+        (EMAIL, [chose(State.PENDING, EMAIL), chose(State.GRANTED, day=1)], "granted"),
+        (EMAIL, [chose(State.PENDING, EMAIL), chose(State.DENIED, day=1)], "denied"),
+        (
+            None,
+            [chose(State.DENIED, WHATSAPP, None), chose(State.PENDING, day=1), chose(State.DENIED, EMAIL, None, day=2)],
+            "denied",
+        ),
+        (None, [chose(State.GRANTED, None, None), chose(State.PENDING, day=1)], "unset"),
     ],
     ids=[
         "nothing", "only asked", "yes", "yes over one channel", "no over one of two", "a topic outranks a channel",
         "no", "yes over another channel", "yes to all", "a stop",
+        "a stop after the question", "yes to the topic after the question", "no to the topic after the question",
+        "a stop before the question and one after it", "asked once more since",
     ],
 )  # fmt: skip
 def test_what_stands_of_a_consent(asked_for: Channel | None, choices: list[Choice], expected: str) -> None:

@@ -1,5 +1,6 @@
 """A flow that asks for consent: the message, the button that confirms, and whatever else people choose meanwhile."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -9,14 +10,17 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from activities.links import Links
 from activities.series import SeriesSteps
+from db import consents, series
 from db.consent_tables import consent, topic
+from db.consents import NewConsent, Subject
 from db.delivery_tables import notification
 from db.session import Database
 from db.tables import address, outbox, recipient
+from domain.consent import Source, State
 from domain.series import Pause, SeriesInput
 from tests import factories
 from tests.api import flowing
@@ -107,7 +111,7 @@ async def test_who_confirms_by_the_link_goes_on(story: Story, api: httpx.AsyncCl
     assert (asked["state"], asked["source"], asked["evidence"]["flow"]) == ("pending", "double_opt_in", "welcome")
     assert not await story.woken()
     (sent,) = await rows(story.database, story.tenant_id, notification)
-    path = sent["data"]["confirm_url"].removeprefix(sent["data"]["confirm_url"].split("/u/")[0])
+    path = "/u/" + sent["data"]["confirm_url"].rpartition("/")[2]
     page = await api.get(path)
     form = re.search(r'name="form" value="([^"]+)"', page.text)
     assert form is not None, page.text
@@ -142,3 +146,81 @@ async def test_without_the_topic_it_parks(story: Story, api: httpx.AsyncClient) 
     assert (await api.delete("/v1/topics/offers")).status_code == 204
     assert (await story.look()).shown == "parked: topic_missing"
     assert await story.templates() == []
+
+
+@pytest.mark.parametrize(("state", "ended"), [("granted", "completed"), ("denied", "stop_step")])
+async def test_an_answer_given_while_the_question_was_held_stands(
+    story: Story, api: httpx.AsyncClient, state: str, ended: str
+) -> None:
+    await story.begin()
+    assert (await api.delete("/v1/topics/offers")).status_code == 204
+    assert (await story.look()).shown == "parked: topic_missing"
+    assert (await api.put("/v1/topics/offers", json={"default": "opted_out"})).is_success
+    chosen = {"choices": [{"topic": "offers", "state": state}]}
+    assert (await api.put("/v1/recipients/asha/consents", json=chosen)).status_code == 200
+    assert (await api.post(f"/v1/series/{story.series_id}/resume")).status_code == 200
+    assert (await story.look()).ended == ended
+    assert "confirm" not in await story.templates()
+    assert [one["state"] for one in await rows(story.database, story.tenant_id, consent)] == [state]
+
+
+async def test_who_was_asked_is_asked_by_a_new_version_only_where_somebody_wants_it(
+    story: Story, api: httpx.AsyncClient
+) -> None:
+    await story.begin()
+    until = (await story.look()).until
+    longer = WELCOME + "- {send: hello, id: after}\n"
+    assert (await flowing.publish(api, longer, "welcome", mode="migrate"))["changed"] == 1
+    assert (await story.look()).until == until
+    assert await story.templates() == ["confirm"]
+    body = {"step": "confirm_1"}
+    assert (await api.post(f"/v1/series/{story.series_id}/run-again", json=body)).status_code == 200
+    assert (await story.look()).until is not None
+    assert await story.templates() == ["confirm", "confirm"]
+
+
+async def test_who_refused_over_every_channel_that_reaches_them_is_not_asked(
+    story: Story, api: httpx.AsyncClient
+) -> None:
+    chosen = {"choices": [{"topic": "offers", "channel": "email", "state": "denied"}]}
+    assert (await api.put("/v1/recipients/asha/consents", json=chosen)).status_code == 200
+    await story.begin()
+    assert (await story.look()).ended == "stop_step"
+    assert await story.templates() == []
+
+
+async def test_who_confirms_while_their_series_asks_waits_for_it(
+    story: Story, api: httpx.AsyncClient, asha: UUID
+) -> None:
+    await story.begin()
+    await story.look()
+    (sent,) = await rows(story.database, story.tenant_id, notification)
+    path = "/u/" + sent["data"]["confirm_url"].rpartition("/")[2]
+    form = re.search(r'name="form" value="([^"]+)"', (await api.get(path)).text)
+    assert form is not None
+    asked = NewConsent(
+        subject=Subject.recipient(asha), channel=None, topic="offers", state=State.PENDING,
+        source=Source.DOUBLE_OPT_IN, at=datetime.now(UTC), evidence={"asked": "once more"},
+    )  # fmt: skip
+    async with story.database.tenant(story.tenant_id) as connection:  # as a look that asks
+        await series.get(connection, story.tenant_id, UUID(story.series_id), lock=True)
+        confirming = asyncio.create_task(api.post(path, data={"form": form[1]}, headers={"Origin": ORIGIN}))
+        await waits_for_a_lock(story.database)
+        await consents.keep(connection, story.tenant_id, [asked])
+    assert (await confirming).status_code == 200
+    (stands,) = await rows(story.database, story.tenant_id, consent)
+    assert stands["state"] == "granted"
+    assert (await story.look()).ended == "completed"
+
+
+async def waits_for_a_lock(database: Database) -> None:
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(10):
+        while True:  # each look is a transaction of its own, because one sees the same statistics all along
+            async with database.system() as connection:
+                await connection.execute(text("SELECT set_config('role', 'none', true)"))
+                if (await connection.execute(waiting)).scalar_one():
+                    return
+            await asyncio.sleep(0.01)
