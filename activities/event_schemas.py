@@ -13,7 +13,9 @@ from db.event_types import TypeRule
 from domain.event_schemas import EventSchema
 from domain.faults import Fault
 
-_MOST = 500
+_MOST = 200
+_MOST_PATTERNS = 500
+"""Patterns of all kept schemas: each remembers some 150 KiB of what it matched."""
 _ENFORCE = "enforce"
 
 
@@ -45,6 +47,11 @@ class EventSchemas:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[UUID, UUID, int], EventSchema] = OrderedDict()
 
+    @property
+    def size(self) -> int:
+        """Returns how many schemas are kept ready."""
+        return len(self._kept)
+
     async def judged(self, connection: AsyncConnection, tenant_id: UUID, rule: TypeRule | None, data: Any) -> Judgement:
         """Returns what the schema of a type says of data; without one everything fits."""
         found = await self._get(connection, tenant_id, rule) if rule is not None and rule.has_schema else None
@@ -58,7 +65,13 @@ class EventSchemas:
                 return None
             key = (tenant_id, rule.id, version)
             self._kept[key] = EventSchema(said)
-            if len(self._kept) > _MOST:
-                self._kept.popitem(last=False)
+            self._leave_out()
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    def _leave_out(self) -> None:
+        """Lets go of those that were not used for the longest, but never of the newest one."""
+        patterns = sum(schema.patterns for schema in self._kept.values())
+        while len(self._kept) > 1 and (len(self._kept) > _MOST or patterns > _MOST_PATTERNS):
+            _, gone = self._kept.popitem(last=False)
+            patterns -= gone.patterns

@@ -164,7 +164,7 @@ class Taking:
         except NotMeant as error:
             return Effect(flow=name, result="refused", detail=str(error))
         flow = meeting.program.flow
-        begun: Begun = await begin(self._connection, self._tenant_id, asked, flow=name, again=flow.again, now=self._now)
+        begun: Begun = await begin(self._connection, self._tenant_id, asked, flow=flow, again=flow.again, now=self._now)
         if begun.result == "started" and begun.series_id is not None and asked.key is not None:
             await catch_up(self._connection, self._tenant_id, begun.series_id, asked.flow_id, asked.key)
         return Effect(flow=name, result=begun.result, series_id=begun.series_id, replaced=begun.replaced)

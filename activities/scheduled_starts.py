@@ -102,8 +102,8 @@ async def start(
         resource_type=wanted.resource[0] if wanted.resource else None,
         resource_id=wanted.resource[1] if wanted.resource else None,
     )
-    again = flow.program.flow.again
-    begun = await begin(connection, tenant_id, new, flow=flow.name, again=again, now=now)
+    defined = flow.program.flow
+    begun = await begin(connection, tenant_id, new, flow=defined, again=defined.again, now=now)
     if begun.result == "started" and begun.series_id is not None:
         await catch_up(connection, tenant_id, begun.series_id, flow.flow_id, wanted.key)
     return begun

@@ -1,6 +1,6 @@
 """A look at a series: what is due is decided and done in one transaction, so it is done once, whatever breaks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from activities.series_facts import facts_with_outcomes, state_of_series
 from activities.series_messages import ENDINGS, take_back
 from activities.series_questions import ask, message_of
 from activities.series_sends import NotPossible, Sending, Sends
+from activities.series_starting import wakes_of
 from activities.series_updates import updated
 from crashpoints import crash_here
 from db import flows, series, series_steps
@@ -129,12 +130,12 @@ class _Look:
     async def _do(self, program: Program, state: SeriesState, do: Do, means: _Means) -> Pause:
         facts = facts_with_outcomes(state)
         if isinstance(do.step, Call):  # asked outside of any transaction, and taken when it has answered
-            await self._save(state, step=do.step.id, next_at=None, wakes=_wakes(program))
+            await self._save(state, step=do.step.id, next_at=None, wakes=wakes_of(program.flow))
             return Pause(call=True, shown=f"asks a service: {do.step.id}")
         outcome = await self._outcome(do, facts, means)
         self._note(_DONE[type(do.step)], do.step.id, **outcome)
         following = taken(program, state, outcome, self._now)
-        await self._save(following, step=program.next_step(following.place), next_at=None, wakes=[])
+        await self._save(following, step=program.next_step(following.place), next_at=None, wakes=wakes_of(program.flow))
         return Pause(again=True)
 
     async def _outcome(self, do: Do, facts: Mapping[str, Any], means: _Means) -> dict[str, Any]:
@@ -164,7 +165,7 @@ class _Look:
     async def _wait(self, program: Program, state: SeriesState, wait: Wait) -> Pause:
         if (wait.step_id, wait.until) != (self._row.step, self._row.next_at):
             self._note("waiting", wait.step_id, until=wait.until, awaited=[_spelt(one) for one in wait.awaited])
-        await self._save(state, step=wait.step_id, next_at=wait.until, wakes=_wakes(program, wait.awaited))
+        await self._save(state, step=wait.step_id, next_at=wait.until, wakes=wakes_of(program.flow, wait.awaited))
         shown = f"{wait.step_id} until {wait.until.isoformat()}" if wait.until else f"{wait.step_id}"
         return Pause(until=wait.until, shown=shown)
 
@@ -174,7 +175,7 @@ class _Look:
         step = stood.step.id if isinstance(stood, Do) else self._row.step if isinstance(stood, Done) else stood.step_id
         self._note("parked", step, reason=reason, detail=detail)
         parked = {"status": SeriesStatus.PARKED.value, "reason": reason, "detail": detail, "next_at": None}
-        await self._save(decision.state, step=step, wakes=_wakes(program), **parked)
+        await self._save(decision.state, step=step, wakes=wakes_of(program.flow), **parked)
         return Pause(shown=f"parked: {reason}")
 
     def _note(self, kind: str, step: str | None, **detail: Any) -> None:
@@ -191,12 +192,6 @@ class _Look:
 
 
 _DONE = {Send: "sent", Confirm: "sent", Throttle: "throttle", Update: "updated"}
-
-
-def _wakes(program: Program, awaited: Sequence[Awaited] = ()) -> list[dict[str, str | None]]:
-    """Returns what the series is to be woken by: what it waits for, and what ends it wherever it is."""
-    named = [{"kind": one.kind, "name": one.name} for one in (*awaited, *program.flow.stop_when)]
-    return [*named, {"kind": "*", "name": None}] if program.flow.stop_if is not None else named
 
 
 def _spelt(awaited: Awaited) -> str:

@@ -13,7 +13,7 @@ from db.series import Entry, NewSeries
 from db.series_hearing import NewHearing, hear, woken
 from domain import keys
 from domain.flow_events import every_step
-from domain.flow_steps import Again, Flow, Until, Wait
+from domain.flow_steps import Again, Awaited, Flow, Until, Wait
 from domain.notifications import LANES, Lane
 from domain.series import trigger_of
 
@@ -39,9 +39,9 @@ class Begun:
 
 
 async def begin(
-    connection: AsyncConnection, tenant_id: UUID, new: NewSeries, *, flow: str, again: Again, now: datetime
+    connection: AsyncConnection, tenant_id: UUID, new: NewSeries, *, flow: Flow, again: Again, now: datetime
 ) -> Begun:
-    """Begins a series, unless its key says otherwise."""
+    """Begins a series of a flow, unless its key says otherwise."""
     replaced = None
     if new.key is not None:
         await series.lock_key(connection, tenant_id, new.flow_id, new.key, patience=PATIENCE)
@@ -56,9 +56,9 @@ async def begin(
             await stop_locked(connection, tenant_id, former.id, reason="replaced", detail=None, now=now)
             replaced = former.id
     made = await series.create(connection, tenant_id, new)
-    await series.note(connection, tenant_id, made, 0, [Entry(kind="started", at=now, detail={"flow": flow})])
-    await series.change(connection, tenant_id, made, entries=1, started_at=now)
-    await outbox.add_starts(connection, tenant_id, [_start(tenant_id, made, flow, new)])
+    await series.note(connection, tenant_id, made, 0, [Entry(kind="started", at=now, detail={"flow": flow.name})])
+    await series.change(connection, tenant_id, made, entries=1, started_at=now, wakes=wakes_of(flow))
+    await outbox.add_starts(connection, tenant_id, [_start(tenant_id, made, flow.name, new)])
     return Begun(result="started", series_id=made, replaced=replaced)
 
 
@@ -98,6 +98,12 @@ async def stop_locked(
     await series.change(connection, tenant_id, series_id, entries=entries)
     await outbox.add_signals(connection, tenant_id, [woken(series_id, "stopped")])
     return True
+
+
+def wakes_of(flow: Flow, awaited: Sequence[Awaited] = ()) -> list[dict[str, str | None]]:
+    """Returns what a series of a flow is to be woken by: what it waits for, and what ends it wherever it is."""
+    named = [{"kind": one.kind, "name": one.name} for one in (*awaited, *flow.stop_when)]
+    return [*named, {"kind": "*", "name": None}] if flow.stop_if is not None else named
 
 
 def missing_anchors(flow: Flow, given: Mapping[str, Any]) -> Sequence[str]:

@@ -61,7 +61,7 @@ async def put_event_type(
         known = before if before is not None and before.known else None
         check(if_match, known.updated_at if known else None)
         check_absent(if_none_match, known.updated_at if known else None)
-        if known is None or known.settings() != said:
+        if known is None or not known.settings().is_alike(said):
             await event_types.put(connection, tenant_id, type, said)
             action = "event_type.replaced" if known else "event_type.created"
             version = before.version + 1 if before is not None else 1

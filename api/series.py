@@ -126,7 +126,7 @@ async def start_series(
             published = await _published(connection, tenant_id, flow)
             new = await _new(connection, tenant_id, published, body, idempotency_key)
             again = Again(body.again) if body.again else published.program.flow.again
-            begun = await begin(connection, tenant_id, new, flow=flow.name, again=again, now=now)
+            begun = await begin(connection, tenant_id, new, flow=published.program.flow, again=again, now=now)
             if begun.result == "started" and begun.series_id is not None and new.key is not None:
                 await catch_up(connection, tenant_id, begun.series_id, flow.id, new.key)
     services.wake()

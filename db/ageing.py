@@ -24,7 +24,7 @@ class Keeping:
     Attributes:
         early_events: Events that wait for the series of their key, for a day.
         series_tombstones: Stops that came before their series, and count for a week.
-        runs: Runs of schedules that are over; the newest one of each by its clock stays.
+        runs: Runs of schedules that are over; the newest one by its clock stays of each that is not ended.
     """
 
     early_events: timedelta = timedelta(days=1)
@@ -41,8 +41,13 @@ RULES = (
 )
 
 # What was missed since is told from a schedule's newest run on; without any, all of it would be told once more.
+# A schedule that is ended misses nothing, so none of its runs is read again and again.
 _NEWEST_RUN = """
-    cause = 'clock' AND scheduled_at = (
+    cause = 'clock' AND EXISTS (
+        SELECT FROM schedule AS going
+        WHERE going.tenant_id = schedule_run.tenant_id AND going.id = schedule_run.schedule_id
+          AND going.status <> 'ended'
+    ) AND scheduled_at = (
         SELECT max(newest.scheduled_at) FROM schedule_run AS newest
         WHERE newest.tenant_id = schedule_run.tenant_id AND newest.schedule_id = schedule_run.schedule_id
           AND newest.cause = 'clock'

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.json import alike
 from db.series_tables import event_type
 
 _SETTLED = timedelta(minutes=10)
@@ -25,6 +26,11 @@ class TypeSettings:
     schema: Mapping[str, Any] | None = field(repr=False)
     mode: str
     examples: Sequence[Any] = field(repr=False)
+
+    def is_alike(self, other: "TypeSettings") -> bool:
+        """Tells whether the other ones say the same."""
+        words = (self.description, self.mode) == (other.description, other.mode)
+        return words and alike([self.schema, [*self.examples]], [other.schema, [*other.examples]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """JSON as the database stores it: exact decimals in, exact decimals out."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,24 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(inner) for inner in value]
     return value
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Tells whether two values are the same JSON; for Python alone `true` is 1."""
+    pending = [(one, other)]
+    while pending:
+        left, right = pending.pop()
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            if left.keys() != right.keys():
+                return False
+            pending += [(value, right[key]) for key, value in left.items()]
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pending += zip(left, right, strict=True)
+        elif left != right or isinstance(left, bool) != isinstance(right, bool):
+            return False
+    return True
 
 
 def _default(value: Any) -> Any:

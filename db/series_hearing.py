@@ -46,8 +46,8 @@ async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewH
         if row is None:
             continue
         size = _size(one)
-        if _is_full(row, size) and not _wakes(row["wakes"], one):
-            continue  # what it waits for, or what ends it, is heard also by one that heard too much
+        if not _has_room(row, one, size):
+            continue
         if not await _keep(connection, tenant_id, one, row["heard"] + 1):
             continue
         row["heard"] += 1
@@ -65,7 +65,7 @@ async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewH
 async def lacks_room(connection: AsyncConnection, tenant_id: UUID, one: NewHearing) -> bool:
     """Tells whether a series that goes on does not hear something because it heard too much already."""
     row = (await _locked(connection, tenant_id, [one.series_id])).get(one.series_id)
-    return row is not None and _is_full(row, _size(one)) and not _wakes(row["wakes"], one)
+    return row is not None and not _has_room(row, one, _size(one))
 
 
 def woken(series_id: UUID, cause: str) -> outbox.Signal:
@@ -103,8 +103,11 @@ def _wakes(wakes: Sequence[Mapping[str, Any]], one: NewHearing) -> bool:
     return any(wake["kind"] == "*" or heard.fits(Awaited(kind=wake["kind"], name=wake["name"])) for wake in wakes)
 
 
-def _is_full(row: Mapping[str, Any], size: int) -> bool:
-    return bool(row["heard"] >= MOST_HEARD or row["heard_bytes"] + size > MOST_HEARD_BYTES)
+def _has_room(row: Mapping[str, Any], one: NewHearing, size: int) -> bool:
+    """Tells whether a series keeps it: what it waits for by name, or what ends it, up to twice the bound."""
+    named = [wake for wake in row["wakes"] if wake["kind"] != "*"]
+    times = 2 if _wakes(named, one) else 1
+    return bool(row["heard"] < MOST_HEARD * times and row["heard_bytes"] + size <= MOST_HEARD_BYTES * times)
 
 
 def _size(one: NewHearing) -> int:

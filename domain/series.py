@@ -8,9 +8,9 @@ from typing import Any
 
 _LONGEST_TRIGGER = 128
 MOST_HEARD = 10_000
-"""What one series keeps of what it heard; more is counted as not heard."""
+"""What one series keeps of what it heard; up to twice as much of what it waits for or what ends it."""
 MOST_HEARD_BYTES = 4 * 1024 * 1024
-"""How many bytes of data as JSON one series keeps of what it heard; more is counted as not heard."""
+"""How many bytes of data as JSON one series keeps of what it heard, in the same way."""
 
 
 class SeriesStatus(StrEnum):

@@ -19,7 +19,7 @@ from domain import keys
 from domain.flow_steps import Again
 from outbox import Dispatcher
 from sandbox.serve import Sandbox
-from tests.activities.series_clock import publish
+from tests.activities.series_clock import defined, publish
 from tests.test_worker import bulkheads, dispatcher, sandbox, version_id
 
 __all__ = ["bulkheads", "dispatcher", "sandbox", "version_id"]
@@ -44,7 +44,7 @@ async def start(database: Database, tenant_id: UUID, text: str = SHORT, **values
     new = NewSeries(flow_id=flow_id, flow_version_id=flow_version_id, **fields)
     async with database.tenant(tenant_id) as connection:
         now = (await connection.execute(select(func.now()))).scalar_one()
-        begun = await begin(connection, tenant_id, new, flow="short", again=Again.REUSE, now=now)
+        begun = await begin(connection, tenant_id, new, flow=defined(text), again=Again.REUSE, now=now)
     assert begun.series_id is not None
     return begun.series_id
 

@@ -21,7 +21,7 @@ from db.series_tables import series as series_table
 from db.session import Database
 from domain.durations import parse
 from domain.flow_events import heard_events
-from domain.flow_steps import Again
+from domain.flow_steps import Again, Flow
 from domain.series import Pause, SeriesInput
 from sealing import KeyRing
 
@@ -36,10 +36,16 @@ def after(length: str) -> datetime:
     return START + timedelta(days=span.days) + span.exact
 
 
-async def publish(database: Database, tenant_id: UUID, text: str) -> tuple[UUID, UUID]:
-    """Publishes a definition, and returns its flow and its version."""
+def defined(text: str) -> Flow:
+    """Returns the flow that a text defines."""
     flow, wrong = read(text)
     assert flow is not None, wrong
+    return flow
+
+
+async def publish(database: Database, tenant_id: UUID, text: str) -> tuple[UUID, UUID]:
+    """Publishes a definition, and returns its flow and its version."""
+    flow = defined(text)
     async with database.tenant(tenant_id) as connection:
         stored = await flows.create(connection, tenant_id, flow.name)
         number = await flows.add_version(
@@ -129,7 +135,7 @@ async def started(database: Database, tenant_id: UUID, text: str, **values: Any)
     }  # fmt: skip
     new = NewSeries(flow_id=flow_id, flow_version_id=version_id, **fields)
     async with database.tenant(tenant_id) as connection:
-        begun = await begin(connection, tenant_id, new, flow="reminder", again=Again.REUSE, now=START)
+        begun = await begin(connection, tenant_id, new, flow=defined(text), again=Again.REUSE, now=START)
         assert begun.series_id is not None
         await series.change(connection, tenant_id, begun.series_id, started_at=START)
     return Clock(database, tenant_id, begun.series_id)

@@ -235,6 +235,8 @@ async def test_runs_are_removed_but_the_newest_of_each_clock(yard: Yard, databas
     await run(idle, 94, cause="trigger", status="running", ended_at=None)
     await run(busy, 100)
     await run(busy, 80)
+    ended = await factories.insert(database, yard.tenant_id, schedule, name="c", status="ended", **told)
+    await run(ended, 100)
     house = Housekeeping(database, Repairs(database), batch=1)
     swept = [await house.expire(Sweep())]
     while swept[-1].more:
@@ -243,7 +245,7 @@ async def test_runs_are_removed_but_the_newest_of_each_clock(yard: Yard, databas
         (row["schedule_id"], (datetime.now(UTC) - row["scheduled_at"]).days) for row in await yard.rows(schedule_run)
     }
     assert left == {(idle, 100), (idle, 94), (busy, 80)}
-    assert sum(one.seen for one in swept) == 4
+    assert sum(one.seen for one in swept) == 5
 
 
 async def test_rows_are_removed_a_bounded_number_at_once(yard: Yard, house: Housekeeping) -> None:

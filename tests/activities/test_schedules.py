@@ -24,7 +24,7 @@ from db.session import Database
 from db.tables import recipient
 from domain.flow_steps import Again
 from domain.schedules import ScheduleInput
-from tests.activities.series_clock import publish
+from tests.activities.series_clock import defined, publish
 
 NINE = datetime(2027, 6, 1, 3, 30, tzinfo=UTC)  # 09:00 in Kolkata
 BEFORE = NINE - timedelta(hours=1)
@@ -70,7 +70,7 @@ async def watch(database: Database, tenant_id: UUID, due: dict[str, datetime]) -
             resource_type="run", resource_id=key,
         )  # fmt: skip
         async with database.tenant(tenant_id) as connection:
-            await begin(connection, tenant_id, new, flow="watched", again=Again.REUSE, now=datetime.now(UTC))
+            await begin(connection, tenant_id, new, flow=defined(WATCHED), again=Again.REUSE, now=datetime.now(UTC))
 
 
 async def run(database: Database, row: StoredSchedule, at: datetime = NINE, **limits: Any) -> int:

@@ -105,6 +105,28 @@ async def test_what_is_described_again_alike_stays_its_version(client: httpx.Asy
     assert actions.count("event_type.created") == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"schema": {"enum": [1, 0]}}, {"schema": {"enum": [True, False]}}),
+        ({"schema": {"const": {"a": [1]}}}, {"schema": {"const": {"a": [True]}}}),
+        ({"examples": [0]}, {"examples": [False]}),
+        ({"examples": [1]}, {"examples": [1, 1]}),
+        ({"schema": {"title": "a"}}, {"schema": {"description": "a"}}),
+    ],
+    ids=["values", "a value deep inside", "examples", "one example more", "another member"],
+)
+async def test_a_change_of_the_kind_of_a_value_is_a_change(
+    client: httpx.AsyncClient, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    await client.put(PATH, json=before)
+    changed = (await client.put(PATH, json=after)).json()
+    again = (await client.put(PATH, json=after)).json()
+    assert (changed["version"], again["version"]) == (2, 2)
+    name = next(iter(after))
+    assert str(again[name]) == str(after[name])
+
+
 async def test_a_type_is_forgotten_unless_events_of_it_came(client: httpx.AsyncClient) -> None:
     await describe(client)
     assert (await client.delete(PATH)).status_code == 204
@@ -168,3 +190,21 @@ async def test_counts_stay_when_housekeeping_has_counted(
     assert (found["came"], found["warned"]) == (3, 1)
     await flowing.tell(client, flowing.event())
     assert (await client.get(PATH)).json()["came"] == 4
+
+
+async def test_a_busy_type_keeps_no_other_from_being_counted(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    for name in ("busy", "calm"):
+        await flowing.tell(client, flowing.event(name), flowing.event(name), flowing.event(name))
+    async with database.tenant(tenant_id) as connection:
+        await connection.exec_driver_sql(
+            "UPDATE event SET id = ('00000000-0000-7000-8000-' || right(id::text, 12))::uuid"
+        )
+    counts = EventTypeCounts(database, types=1, events=1)
+    first = await counts.count(Sweep())
+    second = await counts.count(Sweep(cursor=first.cursor))
+    assert [(one.seen, one.more) for one in (first, second)] == [(1, True), (1, True)]
+    assert first.cursor is not None
+    assert first.cursor != second.cursor
+    assert [one["came"] for one in (await client.get("/v1/event-types")).json()["data"]] == [3, 3]

@@ -29,6 +29,8 @@ def chain(length: int) -> dict[str, Any]:
 REFUSED = {
     "another dialect": ({"$schema": "http://json-schema.org/draft-07/schema#"}, "/$schema", "schemas are those of"),
     "no schema": ({"properties": {"a": {"type": "objekt"}}}, "/properties/a/type", "no JSON Schema"),
+    "a dialect that is a list": ({"$schema": []}, "/$schema", "schemas are those of"),
+    "a dialect that is an object": ({"$schema": {"a": 1}}, "/$schema", "schemas are those of"),
     "another host": ({"items": {"$ref": "http://127.0.0.1/a"}}, "/items/$ref", "its own parts only"),
     "a reference that is no text": ({"$ref": 7}, "/$ref", "its own parts only"),
     "a circle": ({"items": {"$ref": "#"}}, "/items/$ref", "leads back"),
@@ -50,6 +52,18 @@ REFUSED = {
     "many patterns": ({"patternProperties": {f"^{n}$": True for n in range(101)}}, "", "100 patterns"),
     "a pattern that looks ahead": ({"pattern": "(?=a)b"}, "/pattern", "regex"),
     "a huge pattern": ({"pattern": "(a{900}){9}"}, "/pattern", "regex"),
+    "a pattern of many states": ({"pattern": "[ab]*a[ab]{800}c"}, "/pattern", "regex"),
+    "patterns that are no texts": ({"pattern": 7, "patternProperties": []}, "", "no JSON Schema"),
+    "a pattern that many refer to": (
+        {"allOf": [{"$ref": "#/$defs/a"}] * 1000, "$defs": {"a": {"pattern": "^a$"}}}, "", "more than 1,000 patterns",
+    ),
+    "a large pattern that some refer to": (
+        {"allOf": [{"$ref": "#/$defs/a"}] * 250, "$defs": {"a": {"pattern": "[ab]*a[ab]{100}c"}}}, "", "1,000 patterns",
+    ),
+    "patterns that are looked at again": (
+        {"allOf": [{"$ref": "#/$defs/a"}] * 500, "unevaluatedItems": False, "$defs": {"a": {"pattern": "^a$"}}}, "",
+        "more than 1,000 patterns",
+    ),
 }  # fmt: skip
 
 
@@ -119,3 +133,35 @@ def test_at_most_fifty_faults_are_told_and_of_much_data_the_first() -> None:
 def test_what_would_cost_too_much_is_not_judged(data: Any) -> None:
     (fault,) = EventSchema({"allOf": [{"items": {"minimum": 0}}] * 1000}).faults(data)
     assert "more values than are judged" in fault.message
+
+
+MANY_STATES = {"anyOf": [{"pattern": f"[ab]*a[ab]{{100}}c{n}"} for n in range(90)]}
+"""A schema whose patterns are as slow as they can be: 360 units of matching for each character."""
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["ab" * 1400, ["ab" * 700, "ab" * 700], {"ab" * 1400: 1}],
+    ids=["one text", "several texts", "a name"],
+)
+def test_patterns_are_not_matched_with_more_text_than_they_are_fast_for(data: Any) -> None:
+    (fault,) = EventSchema(MANY_STATES).faults(data)
+    assert "more text than is judged" in fault.message
+
+
+def test_text_is_counted_only_where_there_are_patterns() -> None:
+    assert EventSchema({"items": {"maxLength": 2_000_000}}).faults(["x" * 1_500_000]) == ()
+
+
+@pytest.mark.parametrize(("text", "count"), [("c" * 2000, 1), ("a" * 300 + "c7", 0)], ids=["no fit", "a fit"])
+def test_after_much_work_it_is_told_only_whether_data_fits(text: str, count: int) -> None:
+    deep: dict[str, Any] = MANY_STATES
+    for _ in range(80):
+        deep = {"anyOf": [deep]}
+    faults = EventSchema(deep).faults(text)
+    assert len(faults) == count
+    assert all("to be told where" in fault.message for fault in faults)
+
+
+def test_a_schema_says_how_many_patterns_it_keeps_ready() -> None:
+    assert EventSchema(MANY_STATES).patterns == 90
