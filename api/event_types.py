@@ -62,9 +62,8 @@ async def put_event_type(
         check(if_match, known.updated_at if known else None)
         check_absent(if_none_match, known.updated_at if known else None)
         if known is None or not known.settings().is_alike(said):
-            await event_types.put(connection, tenant_id, type, said)
+            version = await event_types.put(connection, tenant_id, type, said)
             action = "event_type.replaced" if known else "event_type.created"
-            version = before.version + 1 if before is not None else 1
             detail = {"version": version, "mode": said.mode, "has_schema": said.schema is not None}
             await record(connection, principal, action, type, **detail)
         shown = await _detail(connection, tenant_id, type, response)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -98,8 +98,10 @@ LEFT JOIN LATERAL (
     SELECT e.created_at FROM event AS e WHERE e.tenant_id = t.tenant_id AND e.type = t.type ORDER BY e.id DESC LIMIT 1
 ) AS last ON true
 WHERE t.tenant_id = :tenant AND {conditions}
+  AND (t.known OR t.refused > 0 OR t.came > 0 OR last.created_at IS NOT NULL)
 """
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:place AS text), 0))")
 _DOCUMENTS = {"schema": JSONB, "examples": JSONB, "last_refusal": JSONB}
 
 _COUNT = text("""
@@ -172,12 +174,14 @@ async def refuse(connection: AsyncConnection, tenant_id: UUID, type_: str, refus
 
 async def lock(connection: AsyncConnection, tenant_id: UUID, type_: str) -> None:
     """Keeps others from changing a type in this transaction."""
+    # By its name, since it may not be there yet.
+    await connection.execute(_LOCK, {"place": f"event-type/{tenant_id}/{type_}"})
     asked = select(event_type.c.id).where(event_type.c.tenant_id == tenant_id, event_type.c.type == type_)
     await connection.execute(asked.with_for_update())
 
 
-async def put(connection: AsyncConnection, tenant_id: UUID, type_: str, said: TypeSettings) -> None:
-    """Describes a type, or describes it anew as its next version."""
+async def put(connection: AsyncConnection, tenant_id: UUID, type_: str, said: TypeSettings) -> int:
+    """Describes a type, or describes it anew as its next version, which is returned."""
     values = {
         "description": said.description,
         "schema": dict(said.schema) if said.schema is not None else None,
@@ -189,15 +193,17 @@ async def put(connection: AsyncConnection, tenant_id: UUID, type_: str, said: Ty
     statement = insert(event_type).values(**new, **values)
     changed = {**values, "version": event_type.c.version + 1, "updated_at": func.now()}
     known = [event_type.c.tenant_id, event_type.c.type]
-    await connection.execute(statement.on_conflict_do_update(index_elements=known, set_=changed))
+    described = statement.on_conflict_do_update(index_elements=known, set_=changed).returning(event_type.c.version)
+    version: int = (await connection.execute(described)).scalar_one()
+    return version
 
 
 async def forget(connection: AsyncConnection, tenant_id: UUID, found: EventType) -> None:
-    """Takes back what was said of a type; where events of it came, it stays as one that nobody described."""
+    """Takes back what was said of a type; where events of it came, it is shown as one that nobody described.
+
+    The row stays: an event that is just being taken has seen it, and is not met as the first one of its type.
+    """
     own = (event_type.c.tenant_id == tenant_id) & (event_type.c.id == found.id)
-    if not found.came and not found.refused:
-        await connection.execute(delete(event_type).where(own))
-        return
     values: dict[str, Any] = {"known": False, "schema": None, "mode": "enforce", "description": "", "examples": []}
     changed = {**values, "version": event_type.c.version + 1, "updated_at": func.now()}
     await connection.execute(update(event_type).where(own).values(changed))

@@ -1,5 +1,7 @@
 """Event types over HTTP: schemas that refuse or warn, counts of what came, and who listens."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +10,8 @@ import pytest
 
 from activities.event_type_counts import EventTypeCounts
 from activities.sweeping import Sweep
+from db import event_types, events
+from db.events import NewEvent
 from db.session import Database
 from tests.api import flowing
 
@@ -208,3 +212,28 @@ async def test_a_busy_type_keeps_no_other_from_being_counted(
     assert first.cursor is not None
     assert first.cursor != second.cursor
     assert [one["came"] for one in (await client.get("/v1/event-types")).json()["data"]] == [3, 3]
+
+
+async def test_a_type_is_described_for_the_first_time_once(client: httpx.AsyncClient) -> None:
+    only_new = {"If-None-Match": "*"}
+    answers = await asyncio.gather(
+        *(client.put(PATH, json={"description": str(number)}, headers=only_new) for number in range(5))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 412, 412, 412, 412]
+
+
+async def test_an_event_that_is_taken_while_its_type_is_deleted_keeps_it_in_the_list(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    await describe(client)
+    async with database.tenant(tenant_id) as connection:
+        await event_types.share(connection, tenant_id, "order.placed")
+        assert (await client.delete(PATH)).status_code == 204
+        assert (await client.get("/v1/event-types")).json()["data"] == []
+        new = NewEvent(
+            source="/test", event_id="1", type="order.placed", subject=None, data={},
+            occurred_at=datetime(2026, 6, 1, tzinfo=UTC),
+        )  # fmt: skip
+        await events.keep(connection, tenant_id, new)
+    (left,) = (await client.get("/v1/event-types")).json()["data"]
+    assert (left["type"], left["known"], left["came"]) == ("order.placed", False, 1)
