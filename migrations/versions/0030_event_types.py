@@ -13,16 +13,17 @@ _TENANT = "nullif(current_setting('carillon.tenant_id', true), '')::uuid"
 _NOBODY = "'00000000-0000-0000-0000-000000000000'"
 
 # A type was met with its first event. What came up to ten minutes ago is all committed, so it is counted here for all.
-_MET = f"""
+_MET = """
 WITH settled AS (
     SELECT rpad(lpad(to_hex((extract(epoch FROM now() - interval '10 minutes') * 1000)::bigint), 12, '0'), 32, '0')::uuid
         AS until
 )
 INSERT INTO event_type (tenant_id, id, type, came, counted_to)
 SELECT tenant_id, (array_agg(event.id ORDER BY event.id))[1], type, count(*) FILTER (WHERE event.id < until),
-       coalesce((array_agg(event.id ORDER BY event.id DESC) FILTER (WHERE event.id < until))[1], {_NOBODY})
+       coalesce((array_agg(event.id ORDER BY event.id DESC) FILTER (WHERE event.id < until))[1],
+                '00000000-0000-0000-0000-000000000000')
 FROM event CROSS JOIN settled GROUP BY tenant_id, type
-"""  # noqa: S608 - all of it stands here
+"""
 
 
 def _secure(table: str, app: str, system: str) -> None:
