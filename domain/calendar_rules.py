@@ -1,7 +1,7 @@
 """Calendar rules of RFC 5545, section 3.3.10, as far as reminders need them: daily or coarser, on somebody's clock."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -39,9 +39,13 @@ _HINTS = {
     "INTERVAL": "INTERVAL is a number from 1 to 999",
 }
 _PARTS = frozenset(SHAPES)
+_FIRST_YEAR = 1971
 _REACH = timedelta(days=30 * 366)
 """How far a rule is followed: one that never comes must not be looked for until the end of time."""
-_ANY_DAY = datetime(2024, 1, 1)  # noqa: DTZ001 - rules are about calendars, which have no zone
+_ANY_DAY = datetime(2368, 1, 1)  # noqa: DTZ001 - rules are about calendars, which have no zone
+# The calendar repeats after 400 years to the weekday. The library compares with the end only what it has found, and
+# looks for what never comes until the year 9999: a rule is followed in the last of these cycles, where that is near.
+_CYCLES = timedelta(days=146_097 * 19)
 
 
 def checked(text: str) -> str:
@@ -61,15 +65,18 @@ def checked(text: str) -> str:
     if misspelt is not None:
         raise ValueError(_HINTS.get(misspelt, f"this is no calendar rule: {misspelt} is not written as RFC 5545 says"))
     try:
-        begin = _ANY_DAY
-        if "UNTIL" in parts:
-            begin = min(begin, datetime.combine(date.fromisoformat(parts["UNTIL"]), time()) - timedelta(days=366))
-        found = next(_followed(text, begin), None)
+        _check_the_end(parts)
+        found = next(_followed({**parts, "UNTIL": None}, _ANY_DAY), None)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"this is no calendar rule: {error}") from error
     if found is None:
         raise ValueError("this rule never comes")
     return text
+
+
+def _check_the_end(parts: Mapping[str, str]) -> None:
+    if "UNTIL" in parts and date.fromisoformat(parts["UNTIL"]).year < _FIRST_YEAR:
+        raise ValueError(f"UNTIL is before {_FIRST_YEAR}")
 
 
 def parts_of(text: str) -> dict[str, str]:
@@ -79,24 +86,24 @@ def parts_of(text: str) -> dict[str, str]:
 
 def occurrences(text: str, since: datetime, at: time | None, zone: ZoneInfo) -> Iterator[datetime]:
     """Yields the instants of a rule from `since` on: at a time of day, or at the one that `since` has there."""
+    parts: Mapping[str, str] = parts_of(text)
     since = since.replace(microsecond=0)  # rules know whole seconds: what is now is not over yet
     local = since.astimezone(zone).replace(tzinfo=None)
     begin = datetime.combine(local.date(), at or local.time())
-    instants = (at_local(moment.date(), moment.time(), zone) for moment in _followed(text, begin))
-    count = parts_of(text).get("COUNT")
+    instants = (at_local(moment.date(), moment.time(), zone) for moment in _followed(parts, begin))
+    count = parts.get("COUNT")
     yield from islice((instant for instant in instants if instant >= since), int(count) if count else None)
 
 
-def _followed(text: str, begin: datetime) -> Iterator[datetime]:
-    parts = parts_of(text)
+def _followed(parts: Mapping[str, str | None], begin: datetime) -> Iterator[datetime]:
     last = parts.get("UNTIL")
     endless = (f"{name}={value}" for name, value in parts.items() if name not in {"COUNT", "UNTIL"})
-    followed = rrulestr(";".join(endless), dtstart=begin)
+    followed = rrulestr(";".join(endless), dtstart=begin + _CYCLES)
     assert isinstance(followed, rrule)  # noqa: S101 - one line gives one rule
     end = begin + _REACH
     if last is not None:  # until the end of that day, on the clock of whom the rule is for
         end = min(end, datetime.combine(date.fromisoformat(last), time.max))
     try:
-        yield from followed.replace(until=end)
+        yield from (moment - _CYCLES for moment in followed.replace(until=end + _CYCLES))
     except IndexError as error:  # of a weekday that a month does not have so often
         raise ValueError("BYDAY counts more of a weekday than there are") from error

@@ -34,11 +34,12 @@ def test_a_rule_is_taken(text: str) -> None:
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "never comes"), ("FREQ=MONTHLY;BYDAY=9MO", "no calendar rule"),
         ("FREQ=DAILY;UNTIL=00010101", "no calendar rule"), ("FREQ=DAILY;BYDAY=MO\nDTSTART:19000101", "no spaces"),
         ("FREQ=DAILY;FREQ=DAILY", "stands twice"),
+        ("FREQ=DAILY;BYSETPOS=2", "never comes"),
     ],
     ids=[
         "nothing", "words", "an hour", "every hour", "how often is not said", "until a word", "until no date",
         "no step", "a step too large", "no weekday", "no count", "a day that is never", "the ninth Monday",
-        "before all time", "two lines", "a part twice",
+        "before all time", "two lines", "a part twice", "the second of one day",
     ],
 )  # fmt: skip
 def test_what_is_no_rule_is_refused_with_the_reason(text: str, message: str) -> None:
