@@ -131,6 +131,8 @@ class Delivery:
             not_now = {name: outcomes.stopped(reason) for name, reason in reasons.items() if reason is not None}
             not_now |= {name: outcomes.stopped(Reason.CANCELLED) for name in moved}
             free = [order for order in orders if order.notification_id not in not_now]
+            not_now |= await wishes.left_alone(connection, tenant_id, free, work, now)
+            free = [order for order in free if order.notification_id not in not_now]
             held, noteworthy = await admission.judge(connection, tenant_id, free, work, self._usual_limits, now)
             not_now |= held
             free = [order for order in free if order.notification_id not in held]

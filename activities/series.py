@@ -94,7 +94,7 @@ class _Look:
             return Pause(shown=f"its flow is {self._row.flow_status}")
         program = await programs.get(self._connection, self._tenant_id, self._row.flow_version_id)
         state = await state_of_series(self._connection, self._tenant_id, self._row, program.flow)
-        self._zone = state.zone
+        self._zone, self._quiet = state.zone, program.flow.quiet
         decision = decide(program, state, self._now, holds)
         if self._row.status == SeriesStatus.PARKED and not isinstance(decision.next, Done):
             return Pause(shown=f"parked: {self._row.reason}")
@@ -159,7 +159,7 @@ class _Look:
         number = self._row.entries + len(self._entries) + 1
         return Sending(
             series=self._row, step=step, number=number, facts=facts, now=self._now, zone=self._zone,
-            not_before=not_before,
+            not_before=not_before, quiet=self._quiet,
         )  # fmt: skip
 
     async def _wait(self, program: Program, state: SeriesState, wait: Wait) -> Pause:

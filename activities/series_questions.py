@@ -14,6 +14,7 @@ from domain.calendar import shift, zone_of
 from domain.consent import Source, State
 from domain.flow_steps import Confirm, Send
 from domain.links import Link, Purpose
+from domain.quiet_hours import InQuiet
 
 
 def message_of(step: Confirm) -> Send:
@@ -29,7 +30,7 @@ async def ask(
     Raises:
         NotPossible: There is no such topic, nobody can choose about it, or the message cannot be sent.
     """
-    series = sending.series
+    series, quiet = sending.series, sending.quiet
     topic = await topics.get(connection, tenant_id, step.topic)
     if topic is None or topic.transactional:
         why = "is not there" if topic is None else "is transactional: nobody can choose about it"
@@ -47,7 +48,9 @@ async def ask(
         purpose=Purpose.CONFIRM,
         until=until,
     )
-    outcome = await sends.send(connection, tenant_id, replace(sending, more={"confirm_url": links.url(link)}))
+    held = replace(quiet, mode=InQuiet.HOLD) if quiet else None  # a question is never left out
+    asking = replace(sending, quiet=held, more={"confirm_url": links.url(link)})
+    outcome = await sends.send(connection, tenant_id, asking)
     evidence = {"series": str(series.id), "flow": series.flow, "step": step.id}
     pending = NewConsent(
         subject=subject,

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from activities.prepared_versions import PreparedVersion, PreparedVersions
 from db import acceptance
 from db.acceptance import Found, NewNotification, Reference
+from db.flow_json import rest_document
 from db.series import Series
 from domain import keys
 from domain.calendar import shift, zone_of
 from domain.conditions import value_of
 from domain.flow_steps import Send
 from domain.notifications import LANES, Lane, OnUnknown
+from domain.quiet_hours import Quiet, Rest
 from domain.recipients import Channel
 from domain.series import trigger_of
 from domain.variables import with_defaults
@@ -45,6 +47,7 @@ class Sending:
         number: The place of the message in its series' timeline, by which it is itself.
         facts: What expressions of the step see.
         now: When the step is taken, by its workflow's clock; `zone` is the recipient's.
+        quiet: When its recipient is left alone, where it asks.
         more: What its text sees beside the data.
     """
 
@@ -55,6 +58,7 @@ class Sending:
     now: datetime
     zone: str
     not_before: datetime | None
+    quiet: Quiet | None = None
     more: Mapping[str, str] = field(default_factory=dict)
 
     def receiver(self) -> tuple[str, str]:
@@ -69,6 +73,13 @@ class Sending:
         if not isinstance(value, str) or not value:
             raise NotPossible("recipient_missing", f"`to` ({self.step.to}) gives no recipient's id")
         return "recipient", value
+
+    def rest(self) -> Rest | None:
+        """Returns the quiet hours that go with it; the clock that a series keeps to is not that of a third person."""
+        if self.quiet is None or self.step.critical:
+            return None
+        zone = self.series.zone if self.step.to is None else None
+        return Rest(quiet=self.quiet, one=str(self.series.id), zone=zone)
 
     def expires_at(self) -> datetime | None:
         """Returns from when on it is not worth sending."""
@@ -144,6 +155,7 @@ def _new(
 ) -> NewNotification:
     series, step, defaults = sending.series, sending.step, found.defaults or {}
     kind, to = sending.receiver()
+    rest = sending.rest()
     return NewNotification(
         id=uuid_utils.compat.uuid7(),
         idempotency_key=name,
@@ -172,4 +184,5 @@ def _new(
         series_id=series.id,
         series_step=step.id,
         taps=step.taps.value,
+        quiet=rest_document(rest) if rest else None,
     )

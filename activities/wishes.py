@@ -1,4 +1,4 @@
-"""What people want, looked at inside the claiming transaction: consent, and how often they may be written to."""
+"""What people want, looked at inside the claiming transaction: consent, quiet hours, and how many messages they get."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,13 +6,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import frequency
+from activities import outcomes
+from activities.admission import held
+from db import calendars, frequency
 from db.consents import Subject
 from db.delivery import Work
 from db.frequency import Turn
 from domain.consent import may_send
 from domain.frequency import FrequencyCap, caps_of
-from domain.notifications import DeliveryOrder
+from domain.notifications import Delivered, DeliveryOrder
+from domain.quiet_hours import InQuiet
 from domain.reasons import Reason
 
 
@@ -20,6 +23,30 @@ def unwanted(order: DeliveryOrder, work: Work) -> Reason | None:
     """Returns why the person does not want a message, as of this moment: it may have waited for months."""
     wishes = [known.choice for known in work.choices]
     return may_send(work.topic, order.hop.channel, wishes, critical=work.critical)
+
+
+async def left_alone(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    orders: Sequence[DeliveryOrder],
+    work: Mapping[str, Work],
+    now: datetime,
+) -> dict[str, Delivered]:
+    """Returns what becomes of those for whom it is quiet at this moment, by the clocks and calendars as they are now.
+
+    An image that follows a message goes with it: the message was sent before.
+    """
+    names = [order.notification_id for order in orders if order.part == 0]
+    rests = {name: rest for name in names if (rest := work[name].rest) is not None}
+    asked = {rest.quiet.holidays for rest in rests.values() if rest.quiet.holidays is not None}
+    days = await calendars.holidays(connection, tenant_id, asked)
+    found = {}
+    for name, rest in rests.items():
+        if (until := rest.until(now, work[name].zone, days)) is None:
+            continue
+        skips = rest.quiet.mode is InQuiet.SKIP
+        found[name] = outcomes.stopped(Reason.QUIET_HOURS) if skips else held(Reason.QUIET_HOURS, now, until)
+    return found
 
 
 async def too_often(

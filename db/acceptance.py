@@ -96,6 +96,7 @@ class NewNotification:
     series_id: UUID | None = None
     series_step: str | None = None
     taps: str = "any"
+    quiet: Mapping[str, Any] | None = None
 
 
 # The shared locks let requests pass each other; a cancellation that finds no notification takes one of them alone, so
@@ -154,6 +155,7 @@ WITH asked AS MATERIALIZED (
         resource_type text, resource_id text, metadata jsonb, attachments jsonb, sender uuid, critical boolean,
         lane smallint, fallback jsonb, on_unknown text, send_at timestamptz, expires_at timestamptz,
         original_notification_id uuid, series_id uuid, series_step text, taps text,
+        quiet jsonb,
         start_id uuid, workflow_id text, dedup_key text, payload jsonb
     )
 ), stored AS (
@@ -161,12 +163,12 @@ WITH asked AS MATERIALIZED (
         tenant_id, id, idempotency_key, request_hash, "to", to_kind, receiver_id, channels, template,
         template_version_id, data, locale, trigger_type, resource_type, resource_id, metadata, attachments, sender,
         critical, lane, fallback, on_unknown, send_at, expires_at, original_notification_id, series_id, series_step,
-        taps
+        taps, quiet
     )
     SELECT :tenant, id, idempotency_key, request_hash, "to", to_kind, receiver_id, channels, template,
            template_version_id, data, locale, trigger_type, resource_type, resource_id, metadata, attachments, sender,
            critical, lane, fallback, on_unknown, send_at, expires_at, original_notification_id, series_id,
-           series_step, taps
+           series_step, taps, quiet
     FROM asked WHERE (
         SELECT b.id FROM tombstone AS b
         WHERE b.tenant_id = :tenant AND b.idempotency_key = asked.idempotency_key LIMIT 1

@@ -13,8 +13,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.chosen import KnownChoice, choices_of, topic_of
+from db.flow_json import rest_of
 from domain.consent import Topic
 from domain.notifications import DeliveryOrder
+from domain.quiet_hours import Rest
 from domain.recipients import Address, AddressKind
 from domain.status import Status
 
@@ -58,6 +60,7 @@ class Work:
     topic: Topic | None = None
     topic_caps: Sequence[Mapping[str, Any]] | None = None
     choices: tuple[KnownChoice, ...] = ()
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ SELECT n.id AS notification_id, n.status, n.ended_at IS NOT NULL AS ended, n.pag
        CASE WHEN n.to_kind = 'recipient' THEN d.kind ELSE n.to_kind END AS kind,
        CASE WHEN n.to_kind = 'recipient' THEN d.value ELSE n."to" END AS value,
        CASE WHEN s.reply_id = n.id THEN 'active' ELSE coalesce(s.status, d.status, direct.status) END
-           AS address_status, n.receiver_id, n.critical,
+           AS address_status, n.receiver_id, n.critical, n.quiet,
        p.name AS topic, p.default_state, p.channels AS topic_channels, p.transactional,
        p.caps AS topic_caps, c.choices,
        n.data, n.attachments, n.template_version_id, v.parts, r.zone,
@@ -188,10 +191,11 @@ async def read_work(connection: AsyncConnection, tenant_id: UUID, orders: Sequen
 
 
 def _work(row: dict[str, Any]) -> Work:
-    kind, value = row.pop("kind"), row.pop("value")
+    kind, value, quiet = row.pop("kind"), row.pop("value"), row.pop("quiet")
     to = Address(AddressKind(kind), value) if kind is not None else None
     row["topic"], row["choices"] = topic_of(row), choices_of(row)
-    return Work(to=to, **{**row, "status": Status(row["status"])})
+    rest = rest_of(quiet) if quiet is not None else None
+    return Work(to=to, rest=rest, **{**row, "status": Status(row["status"])})
 
 
 async def claim(

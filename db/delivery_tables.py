@@ -53,6 +53,7 @@ notification = tenant_table(
     col("series_id", Uuid, null=True),
     col("series_step", null=True),
     col("taps", default="'any'"),
+    document("quiet", None, null=True),
     moment("replied_at"),
     moment("acted_at"),
     col("acted_on", null=True),

@@ -13,6 +13,7 @@ from cattrs.strategies import configure_tagged_union
 
 from domain import flow_steps as steps
 from domain.flow_state import SeriesState
+from domain.quiet_hours import Rest
 
 _STEPS = {
     steps.Send: "send",
@@ -56,6 +57,17 @@ def flow_document(flow: steps.Flow) -> dict[str, Any]:
 def flow_of(document: Mapping[str, Any]) -> steps.Flow:
     """Returns the flow that was stored as a document."""
     return _CONVERTER.structure(document, steps.Flow)
+
+
+def rest_document(rest: Rest) -> dict[str, Any]:
+    """Returns the quiet hours that go with a message as a JSON document."""
+    found: dict[str, Any] = _CONVERTER.unstructure(rest)
+    return found
+
+
+def rest_of(document: Mapping[str, Any]) -> Rest:
+    """Returns the quiet hours that went with a message as a document."""
+    return _CONVERTER.structure(document, Rest)
 
 
 def state_document(state: SeriesState) -> dict[str, Any]:

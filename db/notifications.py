@@ -147,7 +147,7 @@ class Filter:
 
 
 ANY_CAUSE = "true"
-_HIDDEN = {"tenant_id", "request_hash", "held_until", "held_reason", "taps"}
+_HIDDEN = {"tenant_id", "request_hash", "held_until", "held_reason", "taps", "quiet"}
 _SHOWN = (
     *(column for column in notification.c if column.name not in _HIDDEN),
     template_version.c.number.label("version"),

@@ -56,7 +56,7 @@ class Ledger:
     Attributes:
         parked_until: When it goes on although nobody mended anything, or expires.
         in_line: The start of its workflow waits for a worker.
-        held: Why limits hold it, and until when, where that is not over.
+        held: Why limits or quiet hours hold it, and until when, where that is not over.
     """
 
     ended: bool
@@ -90,7 +90,8 @@ def look_ahead(ledger: Ledger, now: datetime) -> Outlook | None:
         )
     if ledger.held is not None:
         reason, until = ledger.held
-        return Outlook(awaits=Awaits.ITS_TURN, reason=reason, until=until)
+        awaits = Awaits.ITS_TIME if reason is Reason.QUIET_HOURS else Awaits.ITS_TURN
+        return Outlook(awaits=awaits, reason=reason, until=until)
     if ledger.last is not None:
         return _after(ledger.last, ledger.expires_at)
     return Outlook(awaits=Awaits.A_WORKER if ledger.in_line else Awaits.THE_NEXT_STEP)

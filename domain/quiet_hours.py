@@ -4,18 +4,20 @@ Quiet begins when the clock first shows its `start` and ends when it shows no ti
 nothing goes out at a time inside it, also where a clock is set back.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from domain.calendar import EVERY_WEEKDAY, at_local, passed_local
+from domain.calendar import EVERY_WEEKDAY, at_local, passed_local, zone_of
 from domain.holidays import NO_HOLIDAYS, Holidays
 
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=366)
 _PARTS = 2**32
+_NEARLY, _A_LITTLE = timedelta(minutes=1), timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +118,33 @@ class Quiet:
     mode: InQuiet = InQuiet.HOLD_SERIES
     spread: timedelta = timedelta(0)
     holidays: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Quiet hours as they go with a message, to be asked whenever it is about to be sent.
+
+    Attributes:
+        one: The name by which its part of the spread is found.
+        zone: Whose clock counts; None means the recipient's, as it is then.
+    """
+
+    quiet: Quiet
+    one: str
+    zone: str | None = None
+
+    def until(self, now: datetime, zone: str | None, calendars: Mapping[str, Holidays]) -> datetime | None:
+        """Returns until when a message is held, or None where it may go; a calendar that is gone has no days.
+
+        What is nearly over is lengthened a little: who asks again by a clock that is ahead finds it over then.
+        """
+        quiet = self.quiet
+        holidays = calendars.get(quiet.holidays or "", NO_HOLIDAYS)
+        peace = Peace(hours=quiet.hours, zone=zone_of(self.zone or zone or "UTC"), holidays=holidays)
+        try:
+            until = peace.released(now, quiet.spread, self.one)
+        except ValueError:  # days without an end, as a calendar stands now: somebody may still mend it
+            return now + _DAY
+        if until is None or until - now > _NEARLY:
+            return until
+        return until + _A_LITTLE

@@ -223,6 +223,8 @@ def _after_stop(plan: Plan, progress: Progress, hop: Hop, last: Delivered, now: 
         return _end(progress, Status.CANCELLED, Reason.CANCELLED)
     if last.reason is Reason.EXPIRED:
         return _end(progress, Status.EXPIRED, Reason.EXPIRED)
+    if last.reason is Reason.QUIET_HOURS:  # on every channel, and so it was wanted
+        return _end(progress, Status.CANCELLED, Reason.QUIET_HOURS)
     if last.reason in ACCOUNT_TROUBLE:
         return _in_trouble(plan, progress, hop, last.reason, now)
     return _give_up(plan, progress, last.reason or Reason.REJECTED)

@@ -1,4 +1,4 @@
-"""Series that ask calendars: as these are when a series decides, not as they were when it began."""
+"""Quiet hours and calendars of series: as these are when a series decides, and what of them goes with a message."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,7 +6,11 @@ from uuid import UUID
 import pytest
 
 from db import calendars
+from db.consent_tables import topic
+from db.flow_json import rest_of
 from db.session import Database
+from db.tables import recipient
+from domain.quiet_hours import InQuiet
 from tests import factories
 from tests.activities.series_clock import START, Clock, started
 
@@ -71,3 +75,27 @@ async def test_without_its_calendar_a_series_waits_for_somebody(database: Databa
     await put(database, tenant_id)
     await clock.change(status="running", reason=None, detail=None)
     assert (await clock.until()).ended == "completed"
+
+
+NOON = """
+name: noon
+quiet_hours: {from: "21:00", to: "08:00", mode: skip}
+steps:
+- {send: hello, id: usual}
+- {send: hello, id: urgent, critical: true}
+- {send: hello, id: other, to: "'ravi'"}
+- {confirm: hello, topic: news, id: asked, channel: email}
+"""
+
+
+async def test_its_quiet_hours_go_with_a_message_unless_it_is_critical(database: Database, tenant_id: UUID) -> None:
+    owner = await factories.insert(database, tenant_id, recipient, external_id="asha")
+    await factories.insert(database, tenant_id, recipient, external_id="ravi")
+    await factories.insert(database, tenant_id, topic, name="news")
+    clock = await started(database, tenant_id, NOON, receiver_id=owner)
+    await clock.look()
+    usual, urgent, other, asked = (rest_of(row["quiet"]) if row["quiet"] else None for row in await clock.sent())
+    assert usual is not None and other is not None and asked is not None and urgent is None  # noqa: PT018 - one table
+    assert (usual.quiet.mode, usual.zone, usual.one) == (InQuiet.SKIP, "Asia/Kolkata", str(clock.series_id))
+    assert other.zone is None
+    assert asked.quiet.mode is InQuiet.HOLD

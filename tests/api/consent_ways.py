@@ -1,5 +1,7 @@
 """The ways on which notifications meet what their recipients chose; `ways.py` has the others."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -41,3 +43,37 @@ async def frequency_cap(story: Story) -> UUID:
     first = await story.send(to=to, channels=["email"])
     await story.until(first, lambda found: found["status"] == "accepted")
     return await story.send(to=to, channels=["email"])
+
+
+async def left_alone(story: Story) -> UUID:
+    """A series sends it in time, an account keeps it from going out, and then it is a holiday."""
+    await _holidays(story)
+    to = await _about(story)
+    await story.suspend("email")
+    flow = "name: reminder\nquiet_hours: {holidays: off}\nsteps:\n- {send: hello, id: first, channels: [email]}\n"
+    assert (await story.client.put("/v1/flows/reminder", json={"definition": flow})).is_success
+    assert (await story.client.post("/v1/flows/reminder/publish", json={"version": 1})).is_success
+    asked = {"flow": "reminder", "to": to, "data": {"name": "Asha"}}
+    series = (await story.client.post("/v1/series", json=asked)).json()["id"]
+    await story.work()
+    name = await _sent_by(story, series)
+    await story.parked(name)
+    today = datetime.now(UTC)
+    await _holidays(story, *(f"{today + timedelta(days=days):%Y-%m-%d}" for days in (-1, 0, 1)))
+    assert (await story.client.post(f"/v1/accounts/{story.accounts['email']}/resume")).is_success
+    await story.ask(name, "resume")
+    await story.until(name, lambda found: found["waits_for"]["awaits"] != "somebody")
+    return name
+
+
+async def _holidays(story: Story, *days: str) -> None:
+    assert (await story.client.put("/v1/calendars/off", json={"days": list(days)})).is_success
+
+
+async def _sent_by(story: Story, series: str) -> UUID:
+    async with asyncio.timeout(20):
+        while True:
+            found = (await story.client.get("/v1/notifications", params={"series_id": series})).json()["data"]
+            if found:
+                return UUID(found[0]["id"])
+            await asyncio.sleep(0.05)

@@ -68,6 +68,7 @@ WAYS: dict[Reason, tuple[str, Way]] = {
 WAITS: dict[Reason, tuple[str, Way]] = {
     Reason.SCHEDULED: ("its_time", ways.scheduled),
     Reason.RETRY_LATER: ("a_retry", ways.not_sent),
+    Reason.QUIET_HOURS: ("its_time", consent_ways.left_alone),
 }
 # No request and no worker leads to these within a test: an unknown recipient is refused before anything is stored, and
 # a place is missing only beside a hundred others. They are written as a workflow would write them.

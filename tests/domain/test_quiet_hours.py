@@ -6,7 +6,7 @@ import pytest
 
 from domain.calendar import next_local, zone_of
 from domain.holidays import Holidays, MissingCalendarError, holidays_of, read
-from domain.quiet_hours import Peace, QuietHours
+from domain.quiet_hours import Peace, Quiet, QuietHours, Rest
 
 KOLKATA = zone_of("Asia/Kolkata")
 DIWALI = Holidays(dates=frozenset({date(2026, 11, 8)}), yearly=frozenset({(8, 15)}))
@@ -128,3 +128,31 @@ def test_days_are_read_as_dates_and_as_days_of_every_year() -> None:
 def test_what_is_no_day_is_said_to_be_none(text: str) -> None:
     with pytest.raises(ValueError, match="is no day"):
         read([text])
+
+
+@pytest.mark.parametrize(
+    ("rest", "at", "until"),
+    [
+        (Rest(quiet=Quiet(hours=NIGHT), one="a"), "2026-06-01T22:00", "2026-06-02T08:00"),
+        (Rest(quiet=Quiet(hours=NIGHT), one="a"), "2026-06-01T12:00", None),
+        (Rest(quiet=Quiet(hours=NIGHT), one="a", zone="Europe/Paris"), "2026-06-01T22:00", None),
+        (Rest(quiet=Quiet(hours=NIGHT), one="a"), "2026-06-02T07:59:30", "2026-06-02T08:00:05"),
+        (Rest(quiet=Quiet(hours=NEVER, holidays="gone"), one="a"), "2026-06-01T22:00", None),
+        (Rest(quiet=Quiet(hours=NEVER, holidays="india"), one="a"), "2027-08-15T12:00", "2027-08-16T00:00"),
+        (Rest(quiet=Quiet(hours=NEVER, holidays="endless"), one="a"), "2027-08-15T12:00", "2027-08-16T12:00"),
+    ],
+    ids=[
+        "quiet", "open", "a clock of its own", "nearly over", "a calendar that is gone", "a holiday",
+        "days without end",
+    ],
+)  # fmt: skip
+def test_a_message_asks_its_quiet_hours_when_it_is_sent(rest: Rest, at: str, until: str | None) -> None:
+    every_day = frozenset((1 + number // 31, 1 + number % 31) for number in range(12 * 31))
+    known = {"india": DIWALI, "endless": Holidays(yearly=every_day)}
+    found = rest.until(local(at), "Asia/Kolkata", known)
+    assert found == (local(until) if until else None)
+
+
+def test_where_nobody_knows_the_zone_it_is_utc() -> None:
+    rest = Rest(quiet=Quiet(hours=NIGHT), one="a")
+    assert rest.until(datetime(2026, 6, 1, 22, tzinfo=UTC), None, {}) == datetime(2026, 6, 2, 8, tzinfo=UTC)
