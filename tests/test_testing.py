@@ -137,6 +137,31 @@ steps:
 
 
 @needs_skipping
+def test_a_fallback_that_comes_in_quiet_hours_waits_for_their_end(carillon_stage: Stage) -> None:
+    flows = carillon_stage(stage="skipping")
+    flows.recipient("asha", phone="+919876543210", email="asha@example.com")
+    flows.template("hello", whatsapp="Hello", email=MAIL)
+    flows.publish("""
+name: hasty
+quiet_hours: { from: "06:00", to: "20:00" }
+steps:
+  - send: hello
+    id: hasty
+    fallback: { whatsapp: { success: delivered, within: PT2H } }
+  - wait: 1d
+""")
+    flows.start("hasty", to="asha", event={"type": "x"})
+    assert (
+        flows.run().only("whatsapp", "email")
+        == """
+2040-06-04 04:30 whatsapp hasty to +919876543210: Hello
+2040-06-04 06:30 email hasty held: quiet_hours
+2040-06-04 20:00 email hasty to asha@example.com: Hello / Hello x
+"""
+    )
+
+
+@needs_skipping
 def test_a_message_that_is_throttled_tries_again(carillon_stage: Stage) -> None:
     flows = carillon_stage(stage="skipping")
     flows.template("hello", whatsapp="Hello")
