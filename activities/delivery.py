@@ -142,7 +142,8 @@ class Delivery:
             claimed = await delivery.claim(connection, tenant_id, mine, work, not_now.keys())
             await _hand_over(connection, tenant_id, orders, {str(item.notification_id) for item in claimed})
             await decisions.add(connection, tenant_id, {order.notification_id: order.decisions for order in orders})
-            await holds.note(connection, tenant_id, not_now)
+            found = {str(item.notification_id) for item in claimed}
+            await holds.note(connection, tenant_id, {name: not_now[name] for name in not_now.keys() - found})
             crash_here("before_claim_commit")
         by_name = {str(item.notification_id): item for item in claimed}
         return _Ground(work=work, not_now=not_now, claimed=by_name, noteworthy=noteworthy)

@@ -8,6 +8,7 @@ import structlog
 from prometheus_client import Counter
 from temporalio import activity
 
+from activities import wishes
 from activities.accounts import AccountProviders
 from activities.persistence import persist
 from activities.verification import VerificationError, verify
@@ -24,6 +25,7 @@ from domain.reasons import Reason
 log = structlog.get_logger(__name__)
 
 _TRANSITIONS = Counter("carillon_circuit_transitions_total", "Circuits that opened or closed", ["to", "of"])
+_CANDIDATES = 50
 _TROUBLES = {"unavailable": Reason.UNAVAILABLE, "uncertain": Reason.UNAVAILABLE, "misconfigured": Reason.MISCONFIGURED}
 
 
@@ -61,9 +63,11 @@ class Outages:
             return Look(over=False, next_at=stored.circuit.probe_at or now, cursor=order.cursor)
         # Who waits at this circuit may all go another way. A template cannot be asked about, only tried.
         in_vain = order.misses >= MISSES and template_of(stored.subject) is None
-        cursor = None if in_vain else await persist(lambda: self._let_probe(tenant_id, order, stored))
+        cursor, rests = (None, False) if in_vain else await persist(lambda: self._let_probe(tenant_id, order, stored))
         if cursor is not None:
             return Look(over=False, next_at=now + ANSWER, cursor=cursor, misses=order.misses + 1)
+        if rests and template_of(stored.subject) is not None:
+            return Look(over=False, next_at=now + QUIET, cursor=order.cursor)
         return await self._without_parked(tenant_id, order, stored, now)
 
     @activity.defn(name="outages.release")
@@ -71,16 +75,20 @@ class Outages:
         """Lets go on what was parked because of a circuit that closed; returns how many operations do it."""
         return await persist(lambda: self._release(order))
 
-    async def _let_probe(self, tenant_id: UUID, order: OutageInput, stored: Stored) -> str | None:
+    async def _let_probe(self, tenant_id: UUID, order: OutageInput, stored: Stored) -> tuple[str | None, bool]:
+        """Returns the one that was let go, or whether all that are parked are left alone at this time of their day."""
         async with self._database.tenant(tenant_id) as connection:
             after = UUID(order.cursor) if order.cursor else None
-            found = await outages.next_parked(connection, tenant_id, stored, after=after)
+            waiting = await outages.candidates(connection, tenant_id, stored, after=after, most=_CANDIDATES)
+            rests = {str(one.id): (one.rest, one.zone) for one in waiting if one.rest is not None}
+            quiet = await wishes.resting(connection, tenant_id, rests, dict.fromkeys(rests, self._now()))
+            found = next((one.id for one in waiting if str(one.id) not in quiet), None)
             if found is None:
-                return None
+                return None, bool(waiting)
             cause = f"{keys.outage_workflow(order.circuit_id, order.episode)}/{stored.circuit.probes}"
             await outages.let_probe(connection, tenant_id, found, cause=cause)
         log.info("circuit.probing", subject=stored.subject, notification_id=str(found))
-        return str(found)
+        return str(found), False
 
     async def _without_parked(self, tenant_id: UUID, order: OutageInput, stored: Stored, now: datetime) -> Look:
         """Leaves the probe to new traffic for a while; where none comes, nobody's message is needed for it."""

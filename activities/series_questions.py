@@ -18,8 +18,8 @@ from domain.quiet_hours import InQuiet
 
 
 def message_of(step: Confirm) -> Send:
-    """Returns the message by which a step asks."""
-    return Send(id=step.id, template=step.template, channels=step.channels, data=step.data)
+    """Returns the message by which a step asks; nobody gets it when its link is good for nothing any more."""
+    return Send(id=step.id, template=step.template, channels=step.channels, data=step.data, expires=step.timeout)
 
 
 async def ask(

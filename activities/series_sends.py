@@ -74,11 +74,15 @@ class Sending:
             raise NotPossible("recipient_missing", f"`to` ({self.step.to}) gives no recipient's id")
         return "recipient", value
 
-    def rest(self) -> Rest | None:
-        """Returns the quiet hours that go with it; the clock that a series keeps to is not that of a third person."""
+    def rest(self, receiver_id: UUID | None) -> Rest | None:
+        """Returns the quiet hours that go with it, and whose clock they keep to where it is not the receiver's own.
+
+        The clock of a series is not that of a third person. Of a receiver whom nobody knows the series knew more.
+        """
         if self.quiet is None or self.step.critical:
             return None
-        zone = self.series.zone if self.step.to is None else None
+        zone = self.series.zone if receiver_id is not None else self.zone
+        zone = zone if self.step.to is None else None
         return Rest(quiet=self.quiet, one=str(self.series.id), zone=zone)
 
     def expires_at(self) -> datetime | None:
@@ -155,14 +159,15 @@ def _new(
 ) -> NewNotification:
     series, step, defaults = sending.series, sending.step, found.defaults or {}
     kind, to = sending.receiver()
-    rest = sending.rest()
+    receiver_id = found.recipient_id or (found.holders[0] if len(found.holders) == 1 else None)
+    rest = sending.rest(receiver_id)
     return NewNotification(
         id=uuid_utils.compat.uuid7(),
         idempotency_key=name,
         request_hash=keys.request_hash(name),
         to=to,
         to_kind=kind,
-        receiver_id=found.recipient_id or (found.holders[0] if len(found.holders) == 1 else None),
+        receiver_id=receiver_id,
         channels=[channel.value for channel in step.channels] or None,
         template=step.template,
         template_version_id=version.id,

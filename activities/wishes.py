@@ -15,7 +15,7 @@ from db.frequency import Turn
 from domain.consent import may_send
 from domain.frequency import FrequencyCap, caps_of
 from domain.notifications import Delivered, DeliveryOrder
-from domain.quiet_hours import InQuiet
+from domain.quiet_hours import Rest
 from domain.reasons import Reason
 
 
@@ -36,17 +36,28 @@ async def left_alone(
 
     An image that follows a message goes with it: the message was sent before.
     """
-    names = [order.notification_id for order in orders if order.part == 0]
-    rests = {name: rest for name in names if (rest := work[name].rest) is not None}
-    asked = {rest.quiet.holidays for rest in rests.values() if rest.quiet.holidays is not None}
-    days = await calendars.holidays(connection, tenant_id, asked)
+    asking = {order.notification_id: order for order in orders if order.part == 0}
+    rests = {name: (rest, work[name].zone) for name in asking if (rest := work[name].rest) is not None}
+    # The workflow's own clock may be ahead of this machine's: an end that it waited for has come.
+    times = {name: max(now, asking[name].at or now) for name in rests}
     found = {}
-    for name, rest in rests.items():
-        if (until := rest.until(now, work[name].zone, days)) is None:
-            continue
-        skips = rest.quiet.mode is InQuiet.SKIP
-        found[name] = outcomes.stopped(Reason.QUIET_HOURS) if skips else held(Reason.QUIET_HOURS, now, until)
+    for name, until in (await resting(connection, tenant_id, rests, times)).items():
+        is_left_out = rests[name][0].leaves_out(until, times[name])
+        found[name] = outcomes.stopped(Reason.QUIET_HOURS) if is_left_out else held(Reason.QUIET_HOURS, now, until)
     return found
+
+
+async def resting(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    rests: Mapping[str, tuple[Rest, str | None]],
+    times: Mapping[str, datetime],
+) -> dict[str, datetime]:
+    """Returns until when it is quiet for some of those who have quiet hours, each with their zone, at their times."""
+    asked = {rest.quiet.holidays for rest, _ in rests.values() if rest.quiet.holidays is not None}
+    days = await calendars.holidays(connection, tenant_id, asked)
+    found = {name: rest.until(times[name], zone, days) for name, (rest, zone) in rests.items()}
+    return {name: until for name, until in found.items() if until is not None}
 
 
 async def too_often(

@@ -1,10 +1,8 @@
 """Wire models of recipients and their addresses."""
 
 from datetime import datetime
-from functools import cache
 from typing import Annotated, Literal
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from fastapi import Path
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
@@ -14,21 +12,18 @@ from api.paging import Page
 from channels.addresses import parse_address, parse_email, parse_phone, parse_whatsapp_user
 from db.addresses import StoredAddress
 from db.recipients import Recipient as StoredRecipient
+from domain.calendar import zone_of
 from domain.locales import parse as parse_locale
 from domain.recipients import Address, AddressKind
 
 MOST_ADDRESSES = 20
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 def _zone(value: str) -> str:
-    if value not in _zones():
-        raise ValueError("this is no time zone of the IANA database; write it like 'Asia/Kolkata'")
-    return value
+    try:
+        return zone_of(value).key
+    except ValueError:
+        raise ValueError("this is no time zone of the IANA database; write it like 'Asia/Kolkata'") from None
 
 
 def _locale(value: str) -> str:

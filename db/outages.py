@@ -13,11 +13,13 @@ from db import operations, outbox
 from db.care_tables import operation
 from db.circuits import Stored
 from db.delivery_tables import notification
+from db.flow_json import rest_of
 from db.operations import CIRCUIT, NewOperation
-from db.tables import account, template, template_version
+from db.tables import account, recipient, template, template_version
 from domain import keys
 from domain.circuits import template_of
 from domain.operations import DEFAULT_RATE, MOST_PER_SECOND, REOPENED, REPLACED, OperationKind, ParkedFilter
+from domain.quiet_hours import Rest
 from domain.reasons import Reason
 
 Limits = Mapping[str, Any]
@@ -47,10 +49,19 @@ async def provided(connection: AsyncConnection, tenant_id: UUID, account_id: UUI
     return Provided(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name for the row as a mapping
 
 
-async def next_parked(
-    connection: AsyncConnection, tenant_id: UUID, stored: Stored, *, after: UUID | None
-) -> UUID | None:
-    """Returns the notification that waits the longest and can be the probe, beginning anew after the last one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A parked notification that may be the probe; its quiet hours and its recipient's zone say whether it can be."""
+
+    id: UUID
+    rest: Rest | None
+    zone: str | None
+
+
+async def candidates(
+    connection: AsyncConnection, tenant_id: UUID, stored: Stored, *, after: UUID | None, most: int
+) -> list[Candidate]:
+    """Returns the notifications that wait the longest and may be the probe, beginning anew after the last one.
 
     One that is parked at another account of the channel may go through this one as well, but only those that are
     parked at this one are known to have come to it.
@@ -61,15 +72,22 @@ async def next_parked(
     wanted &= notification.c.parked_cause.in_([*own_causes]) | (notification.c.parked_account_id != stored.account_id)
     if version is not None:
         wanted &= notification.c.template_version_id == version
-    query = select(notification.c.id).order_by(notification.c.id).limit(1)
+    holder = (recipient.c.tenant_id == tenant_id) & (recipient.c.id == notification.c.receiver_id)
+    query = select(notification.c.id, notification.c.quiet, recipient.c.zone).outerjoin_from(
+        notification, recipient, holder
+    )
+    query = query.order_by(notification.c.id).limit(most)
+    found: dict[UUID, Candidate] = {}
     its_own = notification.c.parked_account_id == stored.account_id
     for meant in (wanted & its_own, wanted):
         for since in (after, None) if after is not None else (None,):
             asked = query.where(meant) if since is None else query.where(meant, notification.c.id > since)
-            found: UUID | None = await connection.scalar(asked)
-            if found is not None:
-                return found
-    return None
+            for row in await connection.execute(asked):
+                rest = rest_of(row.quiet) if row.quiet is not None else None
+                found.setdefault(row.id, Candidate(id=row.id, rest=rest, zone=row.zone))
+            if len(found) >= most:
+                return list(found.values())
+    return list(found.values())
 
 
 async def let_probe(connection: AsyncConnection, tenant_id: UUID, notification_id: UUID, *, cause: str) -> None:

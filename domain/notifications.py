@@ -122,6 +122,7 @@ class DeliveryOrder:
         possible_duplicate: An earlier attempt's outcome stayed unknown and the policy prefers a duplicate.
         closes: Acceptance ends the notification; nothing waits for a receipt.
         reserved_for: The instant that the limits gave to this attempt, where it waited for its turn.
+        at: When its workflow asked for it, by Temporal's clock.
         page_id: The page that makes this attempt; what needs more gets a workflow of its own in the same commit.
     """
 
@@ -133,6 +134,7 @@ class DeliveryOrder:
     possible_duplicate: bool = False
     closes: bool = True
     reserved_for: datetime | None = None
+    at: datetime | None = None
     page_id: str | None = None
     decisions: tuple[Decision, ...] = ()
 

@@ -120,6 +120,9 @@ class Progress:
             state = replace(state, troubled=state.troubled | {account}, shut=shut, trouble_since=since)
         if delivered.outcome is Outcome.HELD:
             is_busy = delivered.reason is Reason.ACCOUNT_BUSY
+            if delivered.reason is Reason.QUIET_HOURS:  # whatever troubled an account has a night to pass
+                state = replace(state, troubled=frozenset(), shut=frozenset(), trouble_since=None)
+                delivered = replace(delivered, reserved_for=state.reserved_for)  # missed, but counted
             reserved = state.reserved_for if is_busy else delivered.reserved_for
             crowded = state.crowded + 1 if is_busy else 0
             return self.with_hop(index, replace(state, held=delivered, reserved_for=reserved, crowded=crowded))

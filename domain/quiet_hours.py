@@ -17,7 +17,7 @@ from domain.holidays import NO_HOLIDAYS, Holidays
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=366)
 _PARTS = 2**32
-_NEARLY, _A_LITTLE = timedelta(minutes=1), timedelta(seconds=5)
+_NEARLY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,17 +134,27 @@ class Rest:
     zone: str | None = None
 
     def until(self, now: datetime, zone: str | None, calendars: Mapping[str, Holidays]) -> datetime | None:
-        """Returns until when a message is held, or None where it may go; a calendar that is gone has no days.
+        """Returns until when a message is held, or None where it may go.
 
-        What is nearly over is lengthened a little: who asks again by a clock that is ahead finds it over then.
+        A calendar that is gone has no days, and a zone that nobody knows is UTC: a message is never lost for them.
         """
-        quiet = self.quiet
-        holidays = calendars.get(quiet.holidays or "", NO_HOLIDAYS)
-        peace = Peace(hours=quiet.hours, zone=zone_of(self.zone or zone or "UTC"), holidays=holidays)
+        holidays = calendars.get(self.quiet.holidays or "", NO_HOLIDAYS)
+        peace = Peace(hours=self.quiet.hours, zone=_known(self.zone or zone), holidays=holidays)
         try:
-            until = peace.released(now, quiet.spread, self.one)
+            return peace.released(now, self.quiet.spread, self.one)
         except ValueError:  # days without an end, as a calendar stands now: somebody may still mend it
             return now + _DAY
-        if until is None or until - now > _NEARLY:
-            return until
-        return until + _A_LITTLE
+
+    def leaves_out(self, until: datetime, now: datetime) -> bool:
+        """Tells whether a message that is held until an instant is not sent at all; what is nearly over is waited for.
+
+        Two clocks may disagree about whether a message that was due at the end came before it.
+        """
+        return self.quiet.mode is InQuiet.SKIP and until - now > _NEARLY
+
+
+def _known(zone: str | None) -> ZoneInfo:
+    try:
+        return zone_of(zone or "UTC")
+    except ValueError:
+        return zone_of("UTC")

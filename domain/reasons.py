@@ -78,7 +78,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_CONSENT: "The topic needs the recipient's consent over this channel, and there is none yet.",
     Reason.CHANNEL_NOT_IN_TOPIC: "The topic of the template does not use this channel.",
     Reason.FREQUENCY_CAP: "The recipient got as many messages lately as the tenant allows; this one is left out.",
-    Reason.QUIET_HOURS: "The recipient is left alone now; it goes out afterwards, unless its flow says skip.",
+    Reason.QUIET_HOURS: "It was due in quiet hours: it waits for their end, or is left out where its flow says so.",
     Reason.CONTENT_REFUSED: "The content cannot be expressed or was refused; the attempt's detail says what.",
     Reason.INVALID_ADDRESS: "The provider says that nobody can be reached at this address.",
     Reason.UNSUBSCRIBED: "The recipient opted out at the provider.",

@@ -153,6 +153,7 @@ class NotificationWorkflow:
             possible_duplicate=step.possible_duplicate,
             closes=step.closes,
             reserved_for=step.reserved_for,
+            at=workflow.now(),
             decisions=(taken := self._notes.take()),
         )
         delivered = await calls.deliver(order)

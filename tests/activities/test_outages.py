@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,12 @@ from sqlalchemy import update
 
 from activities.accounts import config_place
 from db import circuits
+from db.flow_json import rest_document
 from db.session import Database
 from db.tables import account
 from domain.circuits import PROBE_PERMIT, CircuitState, account_subject, template_subject
-from domain.outages import ANSWER, GRACE
+from domain.outages import ANSWER, GRACE, QUIET
+from domain.quiet_hours import Quiet, QuietHours, Rest
 from domain.reasons import Reason
 from sealing import KeyRing
 from tests.activities.outage_ground import DUE, NOW, Ground, config, opened
@@ -119,6 +121,24 @@ async def test_only_the_template_s_own_version_probes_a_template(ground: Ground)
     mine = await ground.parked(Reason.TEMPLATE_UNAVAILABLE)
     await ground.probe(NOW + timedelta(minutes=10))
     assert await ground.resumed() == [mine]
+
+
+async def test_who_is_left_alone_at_this_time_of_their_day_is_no_probe(ground: Ground) -> None:
+    quiet = rest_document(Rest(quiet=Quiet(hours=QuietHours(start=time(0), end=time(0))), one="a series"))
+    await ground.parked(quiet=quiet)
+    other = await ground.parked()
+    await ground.probe(DUE)
+    assert await ground.resumed() == [other]
+
+
+async def test_while_all_are_left_alone_a_template_is_not_forgotten(ground: Ground) -> None:
+    quiet = rest_document(Rest(quiet=Quiet(hours=QuietHours(start=time(0), end=time(0))), one="a series"))
+    await ground.note(Reason.TEMPLATE_UNAVAILABLE, subject=template_subject(ground.account_id, ground.version_id, "en"))
+    await ground.parked(Reason.TEMPLATE_UNAVAILABLE, quiet=quiet)
+    later = NOW + timedelta(minutes=10) + GRACE
+    looked = await ground.probe(later)
+    assert (looked.over, looked.next_at, await ground.resumed()) == (False, later + QUIET, [])
+    assert await ground.state() is CircuitState.OPEN
 
 
 async def test_without_anything_parked_new_traffic_gets_its_chance_first(ground: Ground) -> None:

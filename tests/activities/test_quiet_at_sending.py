@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from activities import clock
 from db import calendars
+from db.consent_tables import frequency_entry
 from db.delivery_tables import notification
 from db.flow_json import rest_document
 from db.tables import outbox, recipient
@@ -18,7 +19,7 @@ from domain.reasons import Reason
 from tests import factories
 from tests.activities.test_delivery import OK, Bench
 from tests.activities.test_delivery import bench as bench  # noqa: PLC0414 - the fixture
-from tests.activities.test_frequency import change, rows
+from tests.activities.test_frequency import cap, change, rows
 
 NIGHT = Quiet(hours=QuietHours(start=time(21), end=time(8)))
 INDIA = Quiet(hours=QuietHours(start=time(0), end=time(0), weekdays=frozenset()), holidays="india")
@@ -70,16 +71,18 @@ async def test_what_is_left_out_in_quiet_hours_is_not_sent_at_all(bench: Bench) 
 
 
 @pytest.mark.parametrize(
-    ("zone", "outcome"),
-    [("America/New_York", Outcome.ACCEPTED), ("Asia/Kolkata", Outcome.HELD)],
+    ("zone", "at", "outcome"),
+    [("America/New_York", EVENING, Outcome.ACCEPTED), ("Asia/Kolkata", EVENING - timedelta(hours=3), Outcome.HELD)],
     ids=["moved to where it is afternoon", "moved to where it is night"],
 )
-async def test_the_recipients_clock_counts_as_it_is_then(bench: Bench, zone: str, outcome: Outcome) -> None:
+async def test_the_recipients_clock_counts_as_it_is_then(
+    bench: Bench, zone: str, at: datetime, outcome: Outcome
+) -> None:
     await keep(bench, NIGHT)
     await lives_in(bench, "UTC")
     await lives_in(bench, zone)
     bench.transport.script = [OK]
-    assert (await deliver_at(bench, EVENING - timedelta(hours=3))).outcome is outcome
+    assert (await deliver_at(bench, at)).outcome is outcome
 
 
 async def test_the_clock_that_a_series_keeps_to_counts_before_the_recipients(bench: Bench) -> None:
@@ -110,16 +113,28 @@ async def test_an_image_follows_its_message_into_the_night(bench: Bench) -> None
     bench.transport.script = [OK]
     await deliver_at(bench, EVENING - timedelta(hours=2))
     await keep(bench, NIGHT)
-    assert (await deliver_at(bench, EVENING, part=1)).reason is not Reason.QUIET_HOURS
+    await change(bench, notification, ended_at=None, status="queued")
+    assert (await deliver_at(bench, EVENING, number=2)).reason is Reason.QUIET_HOURS
+    tried = await deliver_at(bench, EVENING, part=1)
+    assert tried.outcome is Outcome.REFUSED  # a mail has none, but it was not quiet for it
+
+
+async def test_an_end_that_the_workflow_waited_for_has_come_also_where_a_clock_is_behind(bench: Bench) -> None:
+    await keep(bench, NIGHT)
+    bench.transport.script = [OK]
+    told = await deliver_at(bench, MORNING - timedelta(seconds=30), at=MORNING)
+    assert told.outcome is Outcome.ACCEPTED
 
 
 async def test_what_is_held_takes_no_turn_and_counts_for_no_cap(bench: Bench) -> None:
     await keep(bench, NIGHT)
     async with bench.database.tenant(bench.tenant_id) as connection:
         await connection.execute(text('UPDATE account SET limits = \'{"rate": 1, "burst": 1}\''))
+    await cap(bench, {"most": 1, "per": "1d"})
     await deliver_at(bench, EVENING)
     async with bench.database.tenant(bench.tenant_id) as connection:
         assert (await connection.execute(text("SELECT count(*) FROM rate_bucket"))).scalar_one() == 0
+    assert await rows(bench, frequency_entry) == []
 
 
 async def test_doubt_from_before_the_quiet_is_told_and_not_held_back(bench: Bench) -> None:
@@ -131,6 +146,7 @@ async def test_doubt_from_before_the_quiet_is_told_and_not_held_back(bench: Benc
         await connection.execute(text("UPDATE notification SET status = 'queued', ended_at = NULL"))
     await keep(bench, NIGHT)
     assert (await deliver_at(bench, EVENING)).outcome is Outcome.UNKNOWN
+    assert (await bench.row(notification))["held_until"] is None
 
 
 async def test_a_member_of_a_page_that_is_held_gets_a_workflow_of_its_own(bench: Bench, tenant_id: UUID) -> None:

@@ -99,3 +99,14 @@ async def test_its_quiet_hours_go_with_a_message_unless_it_is_critical(database:
     assert (usual.quiet.mode, usual.zone, usual.one) == (InQuiet.SKIP, "Asia/Kolkata", str(clock.series_id))
     assert other.zone is None
     assert asked.quiet.mode is InQuiet.HOLD
+    assert [row["expires_at"] is not None for row in await clock.sent()] == [False, False, False, True]
+
+
+async def test_a_receiver_whom_two_people_share_is_left_alone_by_the_clock_of_the_series(
+    database: Database, tenant_id: UUID
+) -> None:
+    owner = await factories.insert(database, tenant_id, recipient, external_id="asha", zone="Asia/Tokyo")
+    clock = await started(database, tenant_id, REMINDER.replace("holidays: india, ", ""), zone=None, receiver_id=owner)
+    await clock.until()
+    ((row),) = await clock.sent()
+    assert (row["receiver_id"], rest_of(row["quiet"]).zone) == (None, "Asia/Tokyo")

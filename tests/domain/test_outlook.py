@@ -99,6 +99,11 @@ def test_it_says_what_the_workflow_decides(
             id="quiet hours hold it",
         ),
         pytest.param(
+            replace(LEDGER, held=(Reason.QUIET_HOURS, NOW + timedelta(hours=9)), expires_at=NOW + timedelta(hours=1)),
+            Outlook(awaits=Awaits.ITS_TIME, reason=Reason.QUIET_HOURS, until=NOW + timedelta(hours=1)),
+            id="quiet hours hold it beyond its end",
+        ),
+        pytest.param(
             replace(LEDGER, held=(Reason.RATE_LIMITED, NOW + timedelta(seconds=3))),
             Outlook(awaits=Awaits.ITS_TURN, reason=Reason.RATE_LIMITED, until=NOW + timedelta(seconds=3)),
             id="its turn comes",

@@ -6,7 +6,7 @@ import pytest
 
 from domain.calendar import next_local, zone_of
 from domain.holidays import Holidays, MissingCalendarError, holidays_of, read
-from domain.quiet_hours import Peace, Quiet, QuietHours, Rest
+from domain.quiet_hours import InQuiet, Peace, Quiet, QuietHours, Rest
 
 KOLKATA = zone_of("Asia/Kolkata")
 DIWALI = Holidays(dates=frozenset({date(2026, 11, 8)}), yearly=frozenset({(8, 15)}))
@@ -136,7 +136,7 @@ def test_what_is_no_day_is_said_to_be_none(text: str) -> None:
         (Rest(quiet=Quiet(hours=NIGHT), one="a"), "2026-06-01T22:00", "2026-06-02T08:00"),
         (Rest(quiet=Quiet(hours=NIGHT), one="a"), "2026-06-01T12:00", None),
         (Rest(quiet=Quiet(hours=NIGHT), one="a", zone="Europe/Paris"), "2026-06-01T22:00", None),
-        (Rest(quiet=Quiet(hours=NIGHT), one="a"), "2026-06-02T07:59:30", "2026-06-02T08:00:05"),
+        (Rest(quiet=Quiet(hours=NIGHT), one="a"), "2026-06-02T07:59:30", "2026-06-02T08:00:00"),
         (Rest(quiet=Quiet(hours=NEVER, holidays="gone"), one="a"), "2026-06-01T22:00", None),
         (Rest(quiet=Quiet(hours=NEVER, holidays="india"), one="a"), "2027-08-15T12:00", "2027-08-16T00:00"),
         (Rest(quiet=Quiet(hours=NEVER, holidays="endless"), one="a"), "2027-08-15T12:00", "2027-08-16T12:00"),
@@ -153,6 +153,20 @@ def test_a_message_asks_its_quiet_hours_when_it_is_sent(rest: Rest, at: str, unt
     assert found == (local(until) if until else None)
 
 
-def test_where_nobody_knows_the_zone_it_is_utc() -> None:
+@pytest.mark.parametrize("zone", [None, "localtime", "Mars/Base"])
+def test_where_nobody_knows_the_zone_it_is_utc(zone: str | None) -> None:
     rest = Rest(quiet=Quiet(hours=NIGHT), one="a")
-    assert rest.until(datetime(2026, 6, 1, 22, tzinfo=UTC), None, {}) == datetime(2026, 6, 2, 8, tzinfo=UTC)
+    assert rest.until(datetime(2026, 6, 1, 22, tzinfo=UTC), zone, {}) == datetime(2026, 6, 2, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("mode", "at", "left_out"),
+    [(InQuiet.SKIP, "22:00", True), (InQuiet.SKIP, "07:59:30", False), (InQuiet.HOLD, "22:00", False)],
+    ids=["skip", "skip, and nearly over", "hold"],
+)
+def test_what_is_left_out_and_what_waits(mode: InQuiet, at: str, left_out: bool) -> None:  # noqa: FBT001 - of the table
+    now = datetime.combine(date(2026, 6, 1), time.fromisoformat(at), UTC)
+    rest = Rest(quiet=Quiet(hours=NIGHT, mode=mode), one="a")
+    until = rest.until(now, None, {})
+    assert until is not None
+    assert rest.leaves_out(until, now) is left_out

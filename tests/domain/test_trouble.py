@@ -268,3 +268,16 @@ def test_a_plan_is_renewed_with_the_accounts_of_today() -> None:
     assert renewed(ONE, fresh).hops == (replace(SECOND, index=0),)
     assert renewed(TWO_HOPS, fresh).hops == (replace(SECOND, index=0), EMAIL)
     assert renewed(Plan(hops=()), fresh) is fresh
+
+
+def test_a_night_does_not_use_up_the_patience_with_a_channel() -> None:
+    evening = after(AWAY, told(Outcome.HELD, Reason.QUIET_HOURS, until=LATER))
+    morning = NOW + timedelta(hours=10)
+    progress = evening.after(0, 2, 0, replace(OUTAGE, at=morning))
+    step = decide(TWO_HOPS, progress, morning)
+    assert step == Park(reason=Reason.PROVIDER_UNAVAILABLE, hop=FIRST, until=morning + PATIENCE)
+
+
+def test_a_turn_that_was_missed_in_quiet_hours_stays_counted() -> None:
+    progress = after(LIMITED, told(Outcome.HELD, Reason.QUIET_HOURS, until=LATER))
+    assert progress.hop(0).reserved_for == LATER
