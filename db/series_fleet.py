@@ -47,7 +47,8 @@ SELECT f.id, s.status, (
 FROM unnest(CAST(:flows AS uuid[])) AS f(id), unnest(ARRAY['running', 'paused', 'parked']) AS s(status)
 """)
 
-# The rows are locked in the order of their ids, as by all who lock several series.
+# The rows are locked in the order of their ids, as by all who lock several series. What a step came to goes with it: a
+# question that is open counts on, a repetition does not begin anew, a digest takes nothing twice.
 _MIGRATE = text("""
 WITH meant AS MATERIALIZED (
     SELECT id, step FROM series
@@ -58,7 +59,14 @@ WITH meant AS MATERIALIZED (
            place = coalesce(told.place, CASE WHEN s.step IS NULL AND s.place > 0
                                              THEN CAST(:behind AS integer) ELSE s.place END),
            step = coalesce(told.target, s.step),
-           wakes = CAST(coalesce(told.wakes, CASE WHEN s.place = 0 THEN CAST(:first AS text) ELSE :last END) AS jsonb)
+           wakes = CAST(coalesce(told.wakes, CASE WHEN s.place = 0 THEN CAST(:first AS text) ELSE :last END) AS jsonb),
+           state = CASE WHEN told.target = meant.step THEN s.state ELSE coalesce((
+               SELECT jsonb_object_agg(part.key, CASE
+                   WHEN part.key IN ('outcomes', 'rounds', 'digested') AND part.value ? meant.step
+                   THEN part.value - meant.step || jsonb_build_object(told.target, part.value -> meant.step)
+                   ELSE part.value END)
+               FROM jsonb_each(s.state) AS part WHERE told.target IS NOT NULL
+           ), s.state) END
     FROM meant LEFT JOIN unnest(CAST(:steps AS text[]), CAST(:targets AS text[]), CAST(:places AS integer[]),
                                 CAST(:wakes AS text[]))
                          AS told(step, target, place, wakes) ON told.step = meant.step
