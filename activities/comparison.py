@@ -19,6 +19,7 @@ from activities.workflow_facts import RunningWorkflow, WorkflowFacts
 from db import comparing, findings, sweeps, waiting_receipts
 from db.comparing import Known
 from db.findings import NewFinding
+from db.owned import Owned
 from db.session import Database
 from db.sweeps import OpenNotification
 from domain import keys
@@ -56,6 +57,7 @@ class Comparison:
         self._facts = WorkflowFacts(client)
         self._repairs = repairs
         self._operations = OpenOperations(database, self._facts, quiet=timedelta(0), batch=_MOST)
+        self._waiting = OpenOperations(database, self._facts, quiet=timedelta(0), batch=batch)
         self._clocks = ScheduleComparison(database, client, self._facts)
         self._batch = batch
 
@@ -177,9 +179,18 @@ class Comparison:
                 yield Divergence(tenant_id=row.tenant_id, found=found, done=repair)
 
     async def _open_operations(self, *, repair: bool) -> AsyncIterator[Divergence]:
-        for item, workflow in await self._operations.orphans():
+        async for item, workflow in self._orphans():
             found = await self._operations.mend(item, workflow) if repair else about(item, workflow)
             yield Divergence(tenant_id=item.tenant_id, found=found, done=repair)
+
+    async def _orphans(self) -> AsyncIterator[tuple[Owned, Workflow]]:
+        for orphan in await self._operations.orphans():
+            yield orphan
+        after: UUID | None = None
+        while rows := await self._waiting.waiting(after):
+            after = rows[-1].id
+            for orphan in await self._waiting.without_workflow(rows):
+                yield orphan
 
     async def _schedules(self, ground: Ground, *, repair: bool) -> AsyncIterator[Divergence]:
         async for item in self._clocks.run(ground, repair=repair):
