@@ -1,4 +1,4 @@
-"""Both sides compared completely: every open notification with its workflow, every running workflow with its row.
+"""Both sides compared completely: open notifications with their workflows, running workflows with their rows, clocks.
 
 For after a restore, and for whoever wants to be sure. Housekeeping looks at a part at a time and repairs by itself;
 this looks at all of it, says what would be done, and does it only when told to.
@@ -14,10 +14,12 @@ from temporalio.client import Client
 from activities.open_operations import LIVING, OpenOperations, about
 from activities.owners import ABANDONED, restored_finding
 from activities.repairs import Repairs, about_notification, repair_of
+from activities.schedule_comparison import ScheduleComparison
 from activities.workflow_facts import RunningWorkflow, WorkflowFacts
 from db import comparing, findings, sweeps, waiting_receipts
 from db.comparing import Known
 from db.findings import NewFinding
+from db.owned import Owned
 from db.session import Database
 from db.sweeps import OpenNotification
 from domain import keys
@@ -55,6 +57,8 @@ class Comparison:
         self._facts = WorkflowFacts(client)
         self._repairs = repairs
         self._operations = OpenOperations(database, self._facts, quiet=timedelta(0), batch=_MOST)
+        self._waiting = OpenOperations(database, self._facts, quiet=timedelta(0), batch=batch)
+        self._clocks = ScheduleComparison(database, client, self._facts)
         self._batch = batch
 
     async def run(self, ground: Ground, *, repair: bool) -> AsyncIterator[Divergence]:
@@ -65,6 +69,7 @@ class Comparison:
             self._abandoned_attempts(repair=repair),
             self._waiting_starts(repair=repair),
             self._open_operations(repair=repair),
+            self._schedules(ground, repair=repair),
             self._waiting_receipts(),
         )
         for part in parts:
@@ -174,9 +179,22 @@ class Comparison:
                 yield Divergence(tenant_id=row.tenant_id, found=found, done=repair)
 
     async def _open_operations(self, *, repair: bool) -> AsyncIterator[Divergence]:
-        for item, workflow in await self._operations.orphans():
+        async for item, workflow in self._orphans():
             found = await self._operations.mend(item, workflow) if repair else about(item, workflow)
             yield Divergence(tenant_id=item.tenant_id, found=found, done=repair)
+
+    async def _orphans(self) -> AsyncIterator[tuple[Owned, Workflow]]:
+        for orphan in await self._operations.orphans():
+            yield orphan
+        after: UUID | None = None
+        while rows := await self._waiting.waiting(after):
+            after = rows[-1].id
+            for orphan in await self._waiting.without_workflow(rows):
+                yield orphan
+
+    async def _schedules(self, ground: Ground, *, repair: bool) -> AsyncIterator[Divergence]:
+        async for item in self._clocks.run(ground, repair=repair):
+            yield Divergence(tenant_id=item.tenant_id, found=item.found, done=repair)
 
     async def _waiting_receipts(self) -> AsyncIterator[Divergence]:
         """Housekeeping tells of them and gives them up; here they are only shown."""

@@ -1,6 +1,8 @@
 """Operations, outages and series that are open: what others wait for must not lose its workflow."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from temporalio import activity
@@ -39,20 +41,36 @@ class OpenOperations:
 
     @activity.defn(name="housekeeping.operations")
     @counted("housekeeping.operations")
-    async def look(self, sweep: Sweep) -> Swept:  # noqa: ARG002 - every step takes its order
-        """Gives what is open and lost its workflow another one, or ends it as somebody wanted."""
-        orphans = await self.orphans()
+    async def look(self, sweep: Sweep) -> Swept:
+        """Gives what is open and lost its workflow another one, or ends it as somebody wanted.
+
+        Series that wait for no instant may be very many: they are looked at in turns that reach all of them.
+        """
+        after = UUID(sweep.cursor) if sweep.cursor else None
+        orphans = await self.orphans() if after is None else []
+        waiting = await self.waiting(after)
+        orphans += await self.without_workflow(waiting)
         for item, workflow in orphans:
             try:
                 await self.mend(item, workflow)
             except FAILURES:  # one that cannot be mended must not keep the others from it
                 log.exception("owner.not_mended", workflow_id=item.workflow_id)
-        return Swept(seen=len(orphans), found=len(orphans))
+        cursor = str(waiting[-1].id) if len(waiting) >= self._batch else None
+        return Swept(cursor=cursor, more=cursor is not None, seen=len(orphans), found=len(orphans))
 
     async def orphans(self) -> list[tuple[Owned, Workflow]]:
         """Returns what is open and has no living workflow, with what became of that."""
         async with self._database.system() as connection:
             rows = await owned.page(connection, age=self._quiet, limit=self._batch)
+        return await self.without_workflow(rows)
+
+    async def waiting(self, after: UUID | None) -> list[Owned]:
+        """Returns the next series that wait for no instant."""
+        async with self._database.system() as connection:
+            return await owned.waiting(connection, age=self._quiet, after=after, limit=self._batch)
+
+    async def without_workflow(self, rows: Sequence[Owned]) -> list[tuple[Owned, Workflow]]:
+        """Returns those that have no living workflow, with what became of that."""
         facts = await self._facts.of_many([row.workflow_id for row in rows])
         return [(row, facts[row.workflow_id]) for row in rows if facts[row.workflow_id].life not in LIVING]
 

@@ -16,7 +16,7 @@ from activities.schedule_clocks import fits, remove
 from activities.schedule_runs import unmade_of
 from activities.sweeping import Sweep, Swept, counted
 from activities.workflow_facts import WorkflowFacts
-from db import findings, outbox, schedule_runs, schedules
+from db import findings, outbox, schedule_runs, schedules, sweeps
 from db.errors import FAILURES
 from db.findings import NewFinding
 from db.schedule_runs import OpenRun
@@ -64,7 +64,7 @@ class ScheduleCare:
         after = UUID(sweep.cursor) if sweep.cursor else None
         found = 0
         if after is None:
-            found = await self._runs() + await self._without_rows()
+            found = await self._go_on_all() + await self._remove_strays()
         async with self._database.system() as connection:
             rows = await schedules.following(connection, after=after, limit=self._batch)
             held = await findings.held_tenants(connection)
@@ -83,20 +83,36 @@ class ScheduleCare:
             return False
         if row.status == ScheduleStatus.ACTIVE and next(instants(spec_of(row.spec), now), None) is None:
             return await self._end(row)
-        clock = await self._describe(keys.schedule_clock(str(row.tenant_id), str(row.id)))
-        if clock is not None and fits(row, clock, now):
+        kind = await self.wrong_with(row)
+        if kind is None:
             return False
-        kind = Kind.CLOCK_LOST if clock is None else Kind.CLOCK_DIVERGED
         # While nobody knows whether this database is the newest, nothing is set going that sends.
-        found = _about(kind, str(row.id), None if held else Repair.CLOCK_SET)
+        if not held:
+            await self.set_right(row, kind)
+            return True
+        found = about_schedule(kind, row.id, None)
         async with self._database.tenant(row.tenant_id) as connection:
-            if held and await findings.told_lately(connection, row.tenant_id, found):
+            if await findings.told_lately(connection, row.tenant_id, found):
                 return False
             await findings.record(connection, row.tenant_id, [found])
-            if not held:
-                await schedules.leave_word(connection, row, f"care/{now.isoformat()}")
         count(found)
         return True
+
+    async def wrong_with(self, row: StoredSchedule) -> Kind | None:
+        """Returns what is wrong with the clock of a schedule that is not over."""
+        clock = await self._describe(keys.schedule_clock(str(row.tenant_id), str(row.id)))
+        if clock is None:
+            return Kind.CLOCK_LOST
+        return None if fits(row, clock, self._now()) else Kind.CLOCK_DIVERGED
+
+    async def set_right(self, row: StoredSchedule, kind: Kind) -> NewFinding:
+        """Leaves word to bring a clock up to its row, and tells what was found."""
+        found = about_schedule(kind, row.id, Repair.CLOCK_SET)
+        async with self._database.tenant(row.tenant_id) as connection:
+            await findings.record(connection, row.tenant_id, [found])
+            await schedules.leave_word(connection, row, f"care/{self._now().isoformat()}")
+        count(found)
+        return found
 
     async def _end(self, row: StoredSchedule) -> bool:
         """Ends a schedule that has no more runs, as soon as none may be made any more."""
@@ -110,19 +126,27 @@ class ScheduleCare:
                 await schedules.change(connection, locked, status=ScheduleStatus.ENDED.value)
         return False
 
-    async def _runs(self) -> int:
-        """Starts the workflows of runs again that lost theirs; they go on where they were."""
+    async def _go_on_all(self) -> int:
+        lost = await self.lost_runs()
+        for run in lost:
+            await self.go_on(run)
+        return len(lost)
+
+    async def lost_runs(self) -> list[OpenRun]:
+        """Returns open runs whose workflow is gone."""
         async with self._database.system() as connection:
             standing = await schedule_runs.standing(connection, age=self._quiet, limit=self._batch)
         facts = await self._facts.of_many([run.workflow_id for run in standing])
-        lost = [run for run in standing if facts[run.workflow_id].life not in LIVING]
-        for run in lost:
-            found = _about(Kind.OWNER_LOST, str(run.id), Repair.STARTED, subject_type="schedule_run")
-            async with self._database.tenant(run.tenant_id) as connection:
-                await self._start_again(connection, run)
-                await findings.record(connection, run.tenant_id, [found])
-            count(found)
-        return len(lost)
+        return [run for run in standing if facts[run.workflow_id].life not in LIVING]
+
+    async def go_on(self, run: OpenRun) -> NewFinding:
+        """Starts the workflow of a run again that lost its own; it goes on where it was."""
+        found = about_run(run, Repair.STARTED)
+        async with self._database.tenant(run.tenant_id) as connection:
+            await self._start_again(connection, run)
+            await findings.record(connection, run.tenant_id, [found])
+        count(found)
+        return found
 
     async def _start_again(self, connection: AsyncConnection, run: OpenRun) -> None:
         workflow_id = keys.schedule_run_workflow(f"{run.id}/{int(self._now().timestamp())}")
@@ -131,29 +155,49 @@ class ScheduleCare:
         await schedule_runs.change(connection, run.tenant_id, run.id, workflow_id=workflow_id)
         await outbox.add_starts(connection, run.tenant_id, [(workflow_id, LANES[Lane.TRANSACTIONAL], payload)])
 
-    async def _without_rows(self) -> int:
-        """Removes clocks whose schedules are gone or over: all that they start finds nothing to do."""
-        removed = 0
+    async def _remove_strays(self) -> int:
+        strays = await self.strays()
+        for tenant_id, schedule_id in strays:
+            await self.remove(tenant_id, schedule_id)
+        return len(strays)
+
+    async def strays(self) -> list[tuple[UUID, UUID]]:
+        """Returns clocks whose schedules are gone or over, as tenant and id: what they start finds nothing to do."""
+        found = []
         for tenant_id, ids in (await self._listed()).items():
             async with self._database.system() as connection:
                 stray = await schedules.unknown(connection, tenant_id, ids)
-            for schedule_id in stray:
-                removed += await self._remove(tenant_id, schedule_id)
-        return removed
+            found += [(tenant_id, one) for one in stray if await self._stands(tenant_id, one)]
+        return found
 
-    async def _remove(self, tenant_id: UUID, schedule_id: UUID) -> bool:
+    async def strangers(self) -> list[tuple[UUID, UUID]]:
+        """Returns clocks of tenants that the database does not have, as tenant and id."""
+        async with self._database.system() as connection:
+            known = frozenset(await sweeps.everybody(connection))
+        listed = {tenant_id: ids for tenant_id, ids in (await self._listed()).items() if tenant_id not in known}
+        return [
+            (tenant_id, one) for tenant_id, ids in listed.items() for one in ids if await self._stands(tenant_id, one)
+        ]
+
+    async def _stands(self, tenant_id: UUID, schedule_id: UUID) -> bool:
+        """Tells whether a clock is there, and not about to be removed: what the server lists is a little old."""
         clock_id = keys.schedule_clock(str(tenant_id), str(schedule_id))
         async with self._database.system() as connection:
             is_on_its_way = await outbox.waits(connection, tenant_id, clock_id)
-        # What the server lists is a little old; a clock that is being removed is no finding.
-        if is_on_its_way or await self._describe(clock_id) is None:
-            return False
-        await remove(self._client.get_schedule_handle(clock_id))
-        found = _about(Kind.CLOCK_WITHOUT_ROW, str(schedule_id), Repair.REMOVED)
+        return not is_on_its_way and await self._describe(clock_id) is not None
+
+    async def take_away(self, tenant_id: UUID, schedule_id: UUID) -> None:
+        """Removes a clock."""
+        await remove(self._client.get_schedule_handle(keys.schedule_clock(str(tenant_id), str(schedule_id))))
+
+    async def remove(self, tenant_id: UUID, schedule_id: UUID) -> NewFinding:
+        """Removes a clock that has no schedule, and tells its tenant."""
+        await self.take_away(tenant_id, schedule_id)
+        found = about_schedule(Kind.CLOCK_WITHOUT_ROW, schedule_id, Repair.REMOVED)
         async with self._database.tenant(tenant_id) as connection:
             await findings.record(connection, tenant_id, [found])
         count(found)
-        return True
+        return found
 
     async def _listed(self) -> dict[UUID, list[UUID]]:
         """Returns the schedules for which Temporal lists clocks, by tenant."""
@@ -173,5 +217,13 @@ class ScheduleCare:
             return None
 
 
-def _about(kind: Kind, subject_id: str, repair: Repair | None, *, subject_type: str = "schedule") -> NewFinding:
-    return NewFinding(kind=kind, subject_type=subject_type, subject_id=subject_id, repair=repair, detail={})
+def about_schedule(kind: Kind, schedule_id: UUID, repair: Repair | None, **detail: object) -> NewFinding:
+    """Returns a finding about a schedule or its clock."""
+    return NewFinding(kind=kind, subject_type="schedule", subject_id=str(schedule_id), repair=repair, detail=detail)
+
+
+def about_run(run: OpenRun, repair: Repair) -> NewFinding:
+    """Returns the finding that a run lost its workflow."""
+    return NewFinding(
+        kind=Kind.OWNER_LOST, subject_type="schedule_run", subject_id=str(run.id), repair=repair, detail={}
+    )

@@ -119,10 +119,12 @@ async def _tell_missed(connection: AsyncConnection, row: StoredSchedule, at: dat
         await schedule_runs.miss(connection, row.tenant_id, row.id, overlapped, _OVERLAPPED)
 
 
-async def unmade_of(connection: AsyncConnection, row: StoredSchedule, now: datetime) -> list[datetime]:
+async def unmade_of(
+    connection: AsyncConnection, row: StoredSchedule, now: datetime, *, most: int = _MOST_PASSED
+) -> list[datetime]:
     """Returns the instants that passed while a run may still be made for them, and that have none."""
     since = max(row.counts_from, now - timedelta(seconds=row.catch_up))
-    passed = list(islice(takewhile(lambda one: one <= now, instants(spec_of(row.spec), since)), _MOST_PASSED))
+    passed = list(islice(takewhile(lambda one: one <= now, instants(spec_of(row.spec), since)), most))
     made = await schedule_runs.made(connection, row.tenant_id, row.id, passed)
     return [one for one in passed if one not in made]
 

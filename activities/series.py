@@ -16,7 +16,7 @@ from activities.series_facts import facts_with_outcomes, state_of_series
 from activities.series_messages import ENDINGS, take_back
 from activities.series_questions import ask, message_of
 from activities.series_sends import NotPossible, Sending, Sends
-from activities.series_starting import wakes_of
+from activities.series_starting import wakes_at, wakes_of
 from activities.series_updates import updated
 from crashpoints import crash_here
 from db import flows, series, series_steps
@@ -135,7 +135,8 @@ class _Look:
         outcome = await self._outcome(do, facts, means)
         self._note(_DONE[type(do.step)], do.step.id, **outcome)
         following = taken(program, state, outcome, self._now)
-        await self._save(following, step=program.next_step(following.place), next_at=None, wakes=wakes_of(program.flow))
+        step, wakes = program.next_step(following.place), wakes_at(program, following.place)
+        await self._save(following, step=step, next_at=None, wakes=wakes)
         return Pause(again=True)
 
     async def _outcome(self, do: Do, facts: Mapping[str, Any], means: _Means) -> dict[str, Any]:

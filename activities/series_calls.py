@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.persistence import persist
 from activities.programs import Programs
 from activities.series_facts import facts_with_outcomes, state_of_series
+from activities.series_starting import wakes_at
 from db import flows, series
 from db.flow_json import state_document
 from db.series import Entry, Series
@@ -112,7 +113,8 @@ class SeriesCalls:
             following = taken(asking.program, asking.state, outcome, now)
             entry = Entry(kind="called", step=asking.step.id, at=now, detail=outcome)
             step = asking.program.next_step(following.place)
-            await _save(connection, asking, entry, state=state_document(following), place=following.place, step=step)
+            stands = {"state": state_document(following), "place": following.place, "step": step}
+            await _save(connection, asking, entry, **stands, wakes=wakes_at(asking.program, following.place))
 
     async def _park(self, order: SeriesInput, now: datetime, given_up: GivenUp) -> None:
         async with self._database.tenant(UUID(order.tenant_id)) as connection:

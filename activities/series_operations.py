@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.programs import Programs
-from activities.series_starting import missing_anchors
+from activities.series_starting import missing_anchors, wakes_at
 from db import operation_series, operations, series_operations
 from db.flow_json import state_document, state_of
 from db.json import plain
@@ -55,7 +55,7 @@ class SeriesTurns:
             program = await self._programs.get(connection, tenant_id, turn.series.flow_version_id)
             judged = steered(order, _standing(turn, program), program, now)
             if isinstance(judged, Steered):
-                changes.append(_changed(turn, judged, order))
+                changes.append(_changed(turn, judged, order, program))
             became[turn.series.id] = None if isinstance(judged, Steered) else judged.value
         await series_operations.change(connection, tenant_id, found, changes)
         await operation_series.take(connection, tenant_id, found.id, became, now)
@@ -85,7 +85,7 @@ def _state(turn: Turn) -> SeriesState:
     )
 
 
-def _changed(turn: Turn, judged: Steered, order: SeriesOrder) -> Changed:
+def _changed(turn: Turn, judged: Steered, order: SeriesOrder, program: Program) -> Changed:
     row = turn.series
     stays = judged.status == row.status
     stopped = judged.status is SeriesStatus.STOPPED
@@ -103,4 +103,5 @@ def _changed(turn: Turn, judged: Steered, order: SeriesOrder) -> Changed:
         state=row.state if judged.state is None else state_document(judged.state),
         anchors={**row.anchors, **dates},
         rests=stopped or judged.state is not None,
+        wakes=[] if stopped or judged.state is None else wakes_at(program, judged.state.place),
     )

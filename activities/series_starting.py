@@ -13,7 +13,9 @@ from db.series import Entry, NewSeries
 from db.series_hearing import NewHearing, hear, woken
 from domain import keys
 from domain.flow_events import every_step
+from domain.flow_program import Program, compiled
 from domain.flow_steps import Again, Awaited, Flow, Until, Wait
+from domain.flow_waking import awaited_at
 from domain.notifications import LANES, Lane
 from domain.series import trigger_of
 
@@ -57,7 +59,7 @@ async def begin(
             replaced = former.id
     made = await series.create(connection, tenant_id, new)
     await series.note(connection, tenant_id, made, 0, [Entry(kind="started", at=now, detail={"flow": flow.name})])
-    await series.change(connection, tenant_id, made, entries=1, started_at=now, wakes=wakes_of(flow))
+    await series.change(connection, tenant_id, made, entries=1, started_at=now, wakes=wakes_at(compiled(flow), 0))
     await outbox.add_starts(connection, tenant_id, [_start(tenant_id, made, flow.name, new)])
     return Begun(result="started", series_id=made, replaced=replaced)
 
@@ -104,6 +106,11 @@ def wakes_of(flow: Flow, awaited: Sequence[Awaited] = ()) -> list[dict[str, str 
     """Returns what a series of a flow is to be woken by: what it waits for, and what ends it wherever it is."""
     named = [{"kind": one.kind, "name": one.name} for one in (*awaited, *flow.stop_when)]
     return [*named, {"kind": "*", "name": None}] if flow.stop_if is not None else named
+
+
+def wakes_at(program: Program, place: int) -> list[dict[str, str | None]]:
+    """Returns what a series is to be woken by that stands somewhere and has not looked there yet."""
+    return wakes_of(program.flow, awaited_at(program, place))
 
 
 def missing_anchors(flow: Flow, given: Mapping[str, Any]) -> Sequence[str]:

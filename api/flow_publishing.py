@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.series_starting import wakes_at
 from api.audit import record
 from api.auth import Principal
 from api.models import Shown
@@ -14,6 +15,7 @@ from api.problems import Problem, invalid
 from db import calendars, flows, series_fleet
 from db.flow_json import flow_of
 from db.flows import FlowVersion, StoredFlow
+from db.series_fleet import Destination
 from domain.faults import Fault
 from domain.flow_needs import calendars_of
 from domain.flow_program import Program, compiled
@@ -72,8 +74,8 @@ async def publish(
     if dry_run:
         return 0 if asked.mode == "pin" else others
     if asked.mode == "migrate":
-        behind = len(program.instructions)
-        await series_fleet.migrate(connection, tenant_id, flow_id, asked.version.id, places, behind=behind)
+        first, behind = _destination(program, None, 0), _destination(program, None, len(program.instructions))
+        await series_fleet.migrate(connection, tenant_id, flow_id, asked.version.id, places, first=first, behind=behind)
     elif asked.mode == "stop":
         await series_fleet.stop_other_versions(connection, tenant_id, flow_id, asked.version.id)
     status = "active" if asked.flow.status == "draft" else asked.flow.status
@@ -103,14 +105,14 @@ async def _check_calendars(
         raise invalid(Fault(pointer="/version", message=message))
 
 
-def _places(asked: Publishing, program: Program, waiting: Sequence[Waiting]) -> dict[str, tuple[str, int]]:
-    """Returns, for each step at which series stand, the step and the place where they go on."""
-    found: dict[str, tuple[str, int]] = {}
+def _places(asked: Publishing, program: Program, waiting: Sequence[Waiting]) -> dict[str, Destination]:
+    """Returns, for each step at which series stand, where they go on."""
+    found: dict[str, Destination] = {}
     faults = []
     for step in sorted({one.step for one in waiting if one.step and one.version != asked.version.number}):
         target = asked.steps.get(step, step)
         if target in program.places:
-            found[step] = target, program.places[target]
+            found[step] = _destination(program, target, program.places[target])
         else:
             count = sum(one.count for one in waiting if one.step == step)
             message = f"{count} series stand at {step!r}, and version {asked.version.number} has no step {target!r}"
@@ -118,3 +120,7 @@ def _places(asked: Publishing, program: Program, waiting: Sequence[Waiting]) -> 
     if faults:
         raise invalid(*faults)
     return found
+
+
+def _destination(program: Program, step: str | None, place: int) -> Destination:
+    return Destination(step=step, place=place, wakes=wakes_at(program, place))

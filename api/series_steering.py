@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.programs import Programs
 from activities.series_facts import state_of_series
-from activities.series_starting import PATIENCE, missing_anchors, stop_locked
+from activities.series_starting import PATIENCE, missing_anchors, stop_locked, wakes_at
 from api.acceptance import within_patience
 from api.audit import record
 from api.auth import Principal
@@ -77,10 +77,12 @@ class _Hold:
 
     async def stands(self, kind: str, detail: dict[str, Any], state: SeriesState) -> None:
         """Lets it stand elsewhere, and go on if it was parked."""
-        step = (await self.program()).next_step(state.place)
+        program = await self.program()
         goes_on = {"status": "running", "reason": None, "detail": None} if self.row.status == "parked" else {}
-        stands = {"state": state_document(state), "place": state.place, "step": step, "next_at": None, "wakes": []}
-        await self.change(kind, detail, **stands, **goes_on)
+        stands = {"state": state_document(state), "place": state.place, "step": program.next_step(state.place)}
+        # Known at once: it may be paused, and hears meanwhile.
+        wakes = wakes_at(program, state.place)
+        await self.change(kind, detail, **stands, next_at=None, wakes=wakes, **goes_on)
 
 
 @router.patch("/{series_id}", summary="Move a series' dates", responses=_REFUSED)

@@ -1,6 +1,7 @@
 """The tables of care: circuits and health of accounts, limits, operations over many notifications, findings."""
 
 from sqlalchemy import (
+    ARRAY,
     Column,
     Date,
     ForeignKey,
@@ -57,6 +58,19 @@ operation_series = Table(
         postgresql_where=text("state = 'refused'"),
     ),
 )  # fmt: skip
+
+operation_batch = Table(
+    "operation_batch",
+    metadata,
+    col("tenant_id", Uuid),
+    col("operation_id", Uuid),
+    col("number", Integer),
+    col("first", Uuid),
+    col("last", Uuid),
+    col("ids", ARRAY(Uuid)),
+    belongs("operation_id", to="operation"),
+    PrimaryKeyConstraint("tenant_id", "operation_id", "number"),
+)
 
 circuit = tenant_table(
     "circuit",

@@ -49,6 +49,15 @@ WHERE s.status = 'running' AND f.status = 'active' AND s.ended_at IS NULL
     SELECT FROM outbox AS x WHERE x.tenant_id = s.tenant_id AND x.dedup_key = :start || s.id)
 ORDER BY s.next_at NULLS FIRST LIMIT :limit
 """)
+# One that waits for no instant asks a service, waits to hear something, or is about to look; its workflow is there.
+_WAITING = text("""
+SELECT s.tenant_id, s.id, f.name FROM series AS s JOIN flow AS f ON f.tenant_id = s.tenant_id AND f.id = s.flow_id
+WHERE s.status = 'running' AND s.next_at IS NULL AND s.id > :after AND f.status = 'active'
+  AND s.step IS NOT NULL AND s.updated_at < now() - CAST(:age AS interval)
+  AND NOT EXISTS (
+    SELECT FROM outbox AS x WHERE x.tenant_id = s.tenant_id AND x.workflow_id = :workflow || s.id)
+ORDER BY s.id LIMIT :limit
+""")
 _LANE = LANES[Lane.CRITICAL]
 
 
@@ -61,6 +70,12 @@ async def page(connection: AsyncConnection, *, age: timedelta, limit: int) -> li
     found += [_circuit(row.tenant_id, row.id, row.episode, row.subject) for row in rows]
     rows = await connection.execute(_SERIES, {**asked, "start": keys.start_of("series/")})
     return found + [_series(row.tenant_id, row.id, row.name) for row in rows]
+
+
+async def waiting(connection: AsyncConnection, *, age: timedelta, after: UUID | None, limit: int) -> list[Owned]:
+    """Returns series that run and wait for no instant, untouched for `age`, in the order of their ids."""
+    asked = {"age": age, "after": after or UUID(int=0), "limit": limit, "workflow": keys.series_workflow("")}
+    return [_series(row.tenant_id, row.id, row.name) for row in await connection.execute(_WAITING, asked)]
 
 
 async def start(connection: AsyncConnection, item: Owned) -> None:

@@ -1,13 +1,25 @@
 """Many series of a flow at once: where they wait, over to another version, and stopped."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.json import encode
 from domain.notifications import LANES, Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where series go on in another version, and what wakes them there."""
+
+    step: str | None
+    place: int
+    wakes: Sequence[Mapping[str, str | None]]
+
 
 # By the versions, since the index of those that are not over is of (tenant, version, step).
 _WAITING = text("""
@@ -34,7 +46,9 @@ SELECT f.id, s.status, (
 ) AS total
 FROM unnest(CAST(:flows AS uuid[])) AS f(id), unnest(ARRAY['running', 'paused', 'parked']) AS s(status)
 """)
-# The rows are locked in the order of their ids, as by all who lock several series.
+
+# The rows are locked in the order of their ids, as by all who lock several series. What a step came to goes with it: a
+# question that is open counts on, a repetition does not begin anew, a digest takes nothing twice.
 _MIGRATE = text("""
 WITH meant AS MATERIALIZED (
     SELECT id, step FROM series
@@ -44,9 +58,18 @@ WITH meant AS MATERIALIZED (
     UPDATE series AS s SET flow_version_id = :version, updated_at = now(), entries = s.entries + 1,
            place = coalesce(told.place, CASE WHEN s.step IS NULL AND s.place > 0
                                              THEN CAST(:behind AS integer) ELSE s.place END),
-           step = coalesce(told.target, s.step)
-    FROM meant LEFT JOIN unnest(CAST(:steps AS text[]), CAST(:targets AS text[]), CAST(:places AS integer[]))
-                         AS told(step, target, place) ON told.step = meant.step
+           step = coalesce(told.target, s.step),
+           wakes = CAST(coalesce(told.wakes, CASE WHEN s.place = 0 THEN CAST(:first AS text) ELSE :last END) AS jsonb),
+           state = CASE WHEN told.target = meant.step THEN s.state ELSE coalesce((
+               SELECT jsonb_object_agg(part.key, CASE
+                   WHEN part.key IN ('outcomes', 'rounds', 'digested') AND part.value ? meant.step
+                   THEN part.value - meant.step || jsonb_build_object(told.target, part.value -> meant.step)
+                   ELSE part.value END)
+               FROM jsonb_each(s.state) AS part WHERE told.target IS NOT NULL
+           ), s.state) END
+    FROM meant LEFT JOIN unnest(CAST(:steps AS text[]), CAST(:targets AS text[]), CAST(:places AS integer[]),
+                                CAST(:wakes AS text[]))
+                         AS told(step, target, place, wakes) ON told.step = meant.step
     WHERE s.tenant_id = :tenant AND s.id = meant.id
     RETURNING s.id, s.entries, s.step
 ), noted AS (
@@ -107,18 +130,22 @@ async def migrate(
     tenant_id: UUID,
     flow_id: UUID,
     version_id: UUID,
-    places: Mapping[str, tuple[str, int]],
+    places: Mapping[str, Destination],
     *,
-    behind: int,
+    first: Destination,
+    behind: Destination,
 ) -> None:
-    """Lets all series of other versions go on by this one, each at the place that its step is given, and wakes them.
+    """Lets all series of other versions go on by this one, each where its step is given a place, and wakes them.
 
-    One that stands at no step has not begun, or has taken its last one: it goes `behind` the last one of this version.
+    One that stands at no step has not begun, and does so at the `first`, or has taken its last one: it goes `behind`
+    the last one of this version.
     """
+    given = list(places.values())
     asked = {
         "tenant": tenant_id, "flow": flow_id, "version": version_id, "lane": LANES[Lane.BULK], "steps": list(places),
-        "behind": behind,
-        "targets": [target for target, _ in places.values()], "places": [place for _, place in places.values()],
+        "targets": [one.step for one in given], "places": [one.place for one in given],
+        "wakes": [encode(list(one.wakes)) for one in given],
+        "behind": behind.place, "first": encode(list(first.wakes)), "last": encode(list(behind.wakes)),
     }  # fmt: skip
     await connection.execute(_MIGRATE, asked)
 

@@ -56,7 +56,7 @@ class Changed:
     """A series as it is to stand, and the line of its timeline that says why.
 
     Attributes:
-        rests: Whether nothing is known of what it waits for, until it looked again.
+        rests: Whether it waits for no instant until it looked again, and is woken by its `wakes`.
     """
 
     id: UUID
@@ -71,6 +71,7 @@ class Changed:
     state: Mapping[str, Any] = field(repr=False)
     anchors: Mapping[str, str]
     rests: bool
+    wakes: Sequence[Mapping[str, str | None]] = ()
 
 
 # Before the series, and in the order of their names, as everybody locks them.
@@ -85,13 +86,14 @@ WITH told AS (
     SELECT * FROM unnest(
         CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:details AS text[]), CAST(:ats AS text[]),
         CAST(:statuses AS text[]), CAST(:reasons AS text[]), CAST(:tolds AS text[]), CAST(:steps AS text[]),
-        CAST(:places AS integer[]), CAST(:states AS text[]), CAST(:anchors AS text[]), CAST(:rests AS boolean[])
-    ) AS told(id, kind, detail, at, status, reason, told, step, place, state, anchors, rests)
+        CAST(:places AS integer[]), CAST(:states AS text[]), CAST(:anchors AS text[]), CAST(:rests AS boolean[]),
+        CAST(:wakes AS text[])
+    ) AS told(id, kind, detail, at, status, reason, told, step, place, state, anchors, rests, wakes)
 ), changed AS (
     UPDATE series AS s SET status = told.status, reason = told.reason, detail = told.told, step = told.step,
            place = told.place, state = CAST(told.state AS jsonb), anchors = CAST(told.anchors AS jsonb),
            next_at = CASE WHEN told.rests THEN NULL ELSE s.next_at END,
-           wakes = CASE WHEN told.rests THEN '[]' ELSE s.wakes END,
+           wakes = CASE WHEN told.rests THEN CAST(told.wakes AS jsonb) ELSE s.wakes END,
            ended_at = CASE WHEN told.status = 'stopped' THEN now() ELSE s.ended_at END,
            updated_at = now(), entries = s.entries + 1
     FROM told WHERE s.tenant_id = :tenant AND s.id = told.id
@@ -182,6 +184,7 @@ async def change(connection: AsyncConnection, tenant_id: UUID, found: Operation,
         "states": [encode(dict(one.state)) for one in changes],
         "anchors": [encode(dict(one.anchors)) for one in changes],
         "rests": [one.rests for one in changes],
+        "wakes": [encode(list(one.wakes)) for one in changes],
     }  # fmt: skip
     await connection.execute(_CHANGE, asked)
 

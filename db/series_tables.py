@@ -87,6 +87,7 @@ series = tenant_table(
     Index(None, "tenant_id", "resource_type", "resource_id", "id"),
     Index("series_parked_idx", "tenant_id", "reason", postgresql_where=text("status = 'parked'")),
     Index("series_next_idx", "next_at", postgresql_where=text("ended_at IS NULL")),
+    Index("series_waiting_idx", "id", postgresql_where=text("status = 'running' AND next_at IS NULL")),
     Index("series_version_idx", "tenant_id", "flow_version_id", "step", postgresql_where=text("ended_at IS NULL")),
 )
 

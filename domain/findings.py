@@ -27,6 +27,7 @@ class Kind(StrEnum):
     WORKFLOW_AFTER_END = "workflow_after_end"
     CLOCK_DIVERGED = "clock_diverged"
     CLOCK_WITHOUT_ROW = "clock_without_row"
+    RUNS_FORGOTTEN = "runs_forgotten"
     DATABASE_RESTORED = "database_restored"
     # The ledger contradicts itself.
     RECEIPT_UNMATCHED = "receipt_unmatched"
@@ -51,6 +52,7 @@ class Repair(StrEnum):
     WAIT_CLOSED = "wait_closed"
     RECONCILED = "reconciled"
     CLOCK_SET = "clock_set"
+    PASSED_OVER = "passed_over"
 
 
 SENTENCES: dict[Kind, str] = {
@@ -69,6 +71,7 @@ SENTENCES: dict[Kind, str] = {
     Kind.WORKFLOW_AFTER_END: "A workflow runs although its notification ended.",
     Kind.CLOCK_DIVERGED: "The clock of a schedule in Temporal is not set as its row says.",
     Kind.CLOCK_WITHOUT_ROW: "A clock runs in Temporal for a schedule that the database does not have.",
+    Kind.RUNS_FORGOTTEN: "Runs came due between a backup and its restore; nobody knows whether they were made.",
     Kind.DATABASE_RESTORED: "The database is older than what Temporal remembers of it; run `carillon reconcile`.",
     Kind.RECEIPT_UNMATCHED: "A provider reports on a message that nobody here sent, or that is not known yet.",
     Kind.RECEIPT_NOT_APPLIED: "A receipt says more about a message than the message shows.",

@@ -9,8 +9,9 @@ import pytest
 from temporalio.client import Client
 
 from activities.open_operations import OpenOperations
-from activities.sweeping import Sweep
+from activities.sweeping import Sweep, Swept
 from activities.workflow_facts import WorkflowFacts
+from db import series as series_rows
 from db.care_tables import circuit, operation
 from db.series_tables import series
 from db.session import Database
@@ -103,16 +104,44 @@ async def test_a_series_whose_workflow_was_terminated_goes_on(yard: Yard) -> Non
     "values",
     [
         {"step": "wait", "next_at": datetime(2199, 6, 1, tzinfo=UTC)},
-        {"step": "wait"},
-        {"status": "paused"},
+        {"status": "paused", "step": "wait"},
         {"status": "stopped", "ended_at": datetime(2026, 6, 1, tzinfo=UTC)},
     ],
-    ids=["one that sleeps", "one that waits to hear something", "one that is paused", "one that is over"],
+    ids=["one that sleeps", "one that is paused", "one that is over"],
 )
 async def test_a_series_that_has_nothing_to_do_is_left_alone(yard: Yard, values: dict[str, Any]) -> None:
     await make_series(yard, **values)
     await house(yard).look(Sweep())
     assert await yard.rows(outbox) == []
+
+
+async def test_a_series_that_asks_a_service_or_listens_keeps_its_workflow(yard: Yard) -> None:
+    made = await make_series(yard, step="hello")
+    workflow_id = keys.series_workflow(str(made))
+    handle = await yard.client.start_workflow("series", id=workflow_id, task_queue="nobody")
+    await house(yard).look(Sweep())
+    assert await yard.rows(outbox) == []
+    await handle.terminate()
+    assert (await swept_until_found(yard)).detail["workflow"] == "stopped"
+    assert [row["workflow_id"] for row in await yard.rows(outbox)] == [workflow_id]
+    assert await house(yard).look(Sweep()) == Swept()  # it is on its way
+
+
+async def test_series_that_wait_for_no_instant_are_looked_at_in_turns(yard: Yard) -> None:
+    made = [await make_series(yard, step="hello")]
+    async with yard.database.tenant(yard.tenant_id) as connection:
+        first = await series_rows.get(connection, yard.tenant_id, made[0])
+    assert first is not None
+    fields = {"flow_id": first.flow_id, "flow_version_id": first.flow_version_id, "step": "hello"}
+    whose = {"to": "+919876543210", "to_kind": "phone", **fields}
+    made += [await factories.insert(yard.database, yard.tenant_id, series, key=f"k{one}", **whose) for one in range(2)]
+    looking = OpenOperations(yard.database, WorkflowFacts(yard.client), quiet=NO_TIME, batch=1)
+    cursors, swept = [], await looking.look(Sweep())
+    while swept.more:
+        cursors.append(UUID(str(swept.cursor)))
+        swept = await looking.look(Sweep(cursor=swept.cursor))
+    assert cursors == sorted(made)
+    assert {row["workflow_id"] for row in await yard.rows(outbox)} == {keys.series_workflow(str(one)) for one in made}
 
 
 async def test_an_operation_whose_workflow_was_terminated_stops(yard: Yard) -> None:

@@ -1,14 +1,23 @@
 """Calls of a series on a real database: asked outside of transactions, and the answer counts once."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import delete, select
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
+from activities.open_operations import OpenOperations
 from activities.series_calls import SeriesCalls
+from activities.sweeping import Sweep
+from activities.workflow_facts import WorkflowFacts
 from db.session import Database
+from db.tables import outbox
+from domain import keys
 from domain.errors import DeliveryError, Rejected, Unavailable
 from domain.series import GivenUp, SeriesInput
 from providers.web_calls import Answer, WebCalls
@@ -130,3 +139,28 @@ async def test_a_call_that_is_given_up_late_does_not_park_the_next_one(clock: Cl
     old = GivenUp(reason="call_rejected", detail="x", call_id="series/1/other/0")
     await calls.give_up(order(clock), clock.now, old)
     assert (await clock.row()).status == "running"
+
+
+async def test_a_series_whose_workflow_was_terminated_in_its_midst_asks_as_before(
+    clock: Clock, key_ring: KeyRing, client: Client
+) -> None:
+    service = Service(Unavailable("away"))
+    with pytest.raises(ApplicationError):
+        await call(clock, service, key_ring)
+    async with clock.database.tenant(clock.tenant_id) as connection:
+        await connection.execute(delete(outbox))  # its start was handed over
+    workflow_id = keys.series_workflow(str(clock.series_id))
+    handle = await client.start_workflow("series", order(clock), id=workflow_id, task_queue="nobody")
+    await handle.terminate()
+    house = OpenOperations(clock.database, WorkflowFacts(client), quiet=timedelta(0))
+    async with asyncio.timeout(20):  # the server's index is a moment behind
+        while not (await house.look(Sweep())).found:
+            await asyncio.sleep(0.05)
+    async with clock.database.tenant(clock.tenant_id) as connection:
+        left = (await connection.execute(select(outbox.c.kind, outbox.c.workflow_id))).all()
+    assert [tuple(row) for row in left] == [("start", workflow_id)]
+    assert (await clock.look()).call
+    service.answer = Answer(status=200, body={"free": 3})
+    await call(clock, service, key_ring)
+    assert len({asked["call_id"] for asked in service.asked}) == 1
+    assert (await clock.row()).step != "check"

@@ -5,13 +5,16 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from activities.operations import Operations
 from db import operation_series
+from db.care_tables import operation
+from db.care_tables import operation_series as members
 from db.series_tables import series
 from db.session import Database
 from domain.operations import OperationInput
+from tests import factories
 from tests.activities.series_clock import Clock
 from tests.api import flowing, sending
 from tests.api.conftest import KeyFactory
@@ -134,14 +137,40 @@ async def test_a_step_whose_answer_got_lost_takes_nobody_twice(
     assert [kind for _, kind, _ in await clock.transcript("taken_again")] == ["taken_again"]
 
 
-async def test_more_than_one_statement_may_keep_are_kept_once_each(
+@pytest.mark.parametrize(("at_once", "batch"), [(1, 1), (2, 2), (2, 1), (3, 2)])
+async def test_more_than_one_batch_may_hold_are_kept_and_taken_once_each(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID, three: list[str], at_once: int, batch: int
+) -> None:
+    fields = {"subject": "series", "kind": "pause", "rate": 1, "total": 3, "actor": "key:test"}
+    made = await factories.insert(database, tenant_id, operation, **fields)
+    meant = select(series.c.id).where(series.c.tenant_id == tenant_id)
+    async with database.tenant(tenant_id) as connection:
+        kept = await operation_series.keep(connection, tenant_id, made, meant, at_once=at_once, batch=batch)
+        ids = await operation_series.following(connection, tenant_id, made, after=None, limit=2)
+        rest = await operation_series.following(connection, tenant_id, made, after=ids[-1], limit=2)
+    assert (kept, [str(one) for one in (*ids, *rest)]) == (3, three)
+    shown = {"id": str(made)}
+    assert list(await became(client, shown)) == three
+    order = OperationInput(tenant_id=str(tenant_id), operation_id=str(made))
+    for number in range(1, 4):
+        await Operations(database).step(order)
+        assert await became(client, shown) == dict(zip(three, ["done"] * number + ["open"] * (3 - number), strict=True))
+
+
+async def test_one_that_a_version_before_kept_by_rows_is_carried_out(
     client: httpx.AsyncClient, database: Database, tenant_id: UUID, three: list[str]
 ) -> None:
-    made = await operate(client, kind="pause", filter={"key": "k0"})
-    meant = select(series.c.id).where(series.c.tenant_id == tenant_id, series.c.key != "k0")
+    fields = {"subject": "series", "kind": "pause", "rate": 1, "total": 3, "actor": "key:test"}
+    made = await factories.insert(database, tenant_id, operation, **fields)
+    rows = [{"tenant_id": tenant_id, "operation_id": made, "series_id": UUID(one)} for one in three]
     async with database.tenant(tenant_id) as connection:
-        assert await operation_series.keep(connection, tenant_id, UUID(made["id"]), meant, at_once=1) == 2
-    assert list(await became(client, made)) == three
+        await connection.execute(insert(members), rows)
+    order = OperationInput(tenant_id=str(tenant_id), operation_id=str(made))
+    await Operations(database).step(order)
+    assert list((await became(client, {"id": str(made)})).values()) == ["done", "open", "open"]
+    while not (await Operations(database).step(order)).state.is_over:
+        pass
+    assert set((await became(client, {"id": str(made)})).values()) == {"done"}
 
 
 @pytest.mark.parametrize(

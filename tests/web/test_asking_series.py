@@ -179,6 +179,24 @@ async def test_who_was_asked_is_asked_by_a_new_version_only_where_somebody_wants
     assert await story.templates() == ["confirm", "confirm"]
 
 
+async def test_a_question_that_is_open_counts_on_under_another_name(story: Story, api: httpx.AsyncClient) -> None:
+    await story.begin()
+    until = (await story.look()).until
+    renamed = WELCOME.replace("  topic: offers", "  topic: offers\n  id: question")
+    published = await flowing.publish(
+        api, renamed, "welcome", mode="migrate", steps={"confirm_1": "question"}, expected=1
+    )
+    assert published["changed"] == 1
+    assert (await story.look()).until == until
+    assert await story.templates() == ["confirm"]
+    shown = (await api.get(f"/v1/series/{story.series_id}")).json()
+    assert shown["step"] == "question"
+    chosen = {"choices": [{"topic": "offers", "state": "granted"}]}
+    assert (await api.put("/v1/recipients/asha/consents", json=chosen)).status_code == 200
+    assert (await story.look()).ended == "completed"
+    assert await story.templates() == ["confirm", "hello"]
+
+
 async def test_who_refused_over_every_channel_that_reaches_them_is_not_asked(
     story: Story, api: httpx.AsyncClient
 ) -> None:
