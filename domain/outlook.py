@@ -91,7 +91,7 @@ def look_ahead(ledger: Ledger, now: datetime) -> Outlook | None:
     if ledger.held is not None:
         reason, until = ledger.held
         awaits = Awaits.ITS_TIME if reason is Reason.QUIET_HOURS else Awaits.ITS_TURN
-        return Outlook(awaits=awaits, reason=reason, until=until)
+        return Outlook(awaits=awaits, reason=reason, until=_no_later_than(ledger.expires_at, until))
     if ledger.last is not None:
         return _after(ledger.last, ledger.expires_at)
     return Outlook(awaits=Awaits.A_WORKER if ledger.in_line else Awaits.THE_NEXT_STEP)
