@@ -133,11 +133,13 @@ class Delivery:
             free = [order for order in orders if order.notification_id not in not_now]
             not_now |= await wishes.left_alone(connection, tenant_id, free, work, now)
             free = [order for order in free if order.notification_id not in not_now]
+            lately, too_many = await wishes.too_often(connection, tenant_id, free, work, now)
+            not_now |= too_many
+            free = [order for order in free if order.notification_id not in too_many]
             held, noteworthy = await admission.judge(connection, tenant_id, free, work, self._usual_limits, now)
             not_now |= held
             free = [order for order in free if order.notification_id not in held]
-            too_many = await wishes.too_often(connection, tenant_id, free, work, now)
-            not_now |= {name: outcomes.stopped(Reason.FREQUENCY_CAP) for name in too_many}
+            not_now |= await wishes.count(connection, tenant_id, free, work, lately)
             mine = [claim for claim in claims if claim.order.notification_id not in moved]
             claimed = await delivery.claim(connection, tenant_id, mine, work, not_now.keys())
             await _hand_over(connection, tenant_id, orders, {str(item.notification_id) for item in claimed})

@@ -18,7 +18,7 @@ from db.events import NewEvent
 from db.flows import Listening
 from db.json import plain
 from db.series import NewSeries
-from db.series_hearing import NewHearing, hear, lacks_room
+from db.series_hearing import NewHearing, hear
 from domain.calendar import is_in_reach
 from domain.conditions import ConditionError, holds, value_of
 from domain.flow_events import fits, most_exact
@@ -180,11 +180,10 @@ class Taking:
         news = NewHearing(
             series_id=running, cause=f"event/{kept}", kind="event", name=new.type, at=new.occurred_at, data=_object(new)
         )
-        heard = await hear(self._connection, self._tenant_id, [news])
-        if heard:
+        told = await hear(self._connection, self._tenant_id, [news])
+        if told.heard:
             return Effect(flow=name, result="fed", series_id=running)
-        is_full = await lacks_room(self._connection, self._tenant_id, news)
-        return Effect(flow=name, result="not_heard", series_id=running, detail=_FULL if is_full else None)
+        return Effect(flow=name, result="not_heard", series_id=running, detail=_FULL if told.full else None)
 
     async def _new_series(self, meeting: Meeting, new: NewEvent) -> NewSeries:
         flow, facts = meeting.program.flow, _facts(new)

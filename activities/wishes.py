@@ -11,9 +11,9 @@ from activities.admission import held
 from db import calendars, frequency
 from db.consents import Subject
 from db.delivery import Work
-from db.frequency import Turn
+from db.frequency import Lately, Turn
 from domain.consent import may_send
-from domain.frequency import FrequencyCap, caps_of
+from domain.frequency import FrequencyCap, TooMany, caps_of
 from domain.notifications import Delivered, DeliveryOrder
 from domain.quiet_hours import Rest
 from domain.reasons import Reason
@@ -66,13 +66,40 @@ async def too_often(
     orders: Sequence[DeliveryOrder],
     work: Mapping[str, Work],
     now: datetime,
-) -> set[str]:
-    """Returns the notifications that would be one too many for their person, and counts the others.
+) -> tuple[Lately, dict[str, Delivered]]:
+    """Returns what people got lately, and what becomes of those who would be one too many by that alone.
 
-    Nothing is read or locked where neither the tenant nor the topic has caps. Critical messages are not counted.
+    It is asked before there are turns to take, and counts nothing. Nothing is read or locked where neither the tenant
+    nor the topic has caps.
     """
-    turns = [turn for order in orders if (turn := _turn(order, work[order.notification_id])) is not None]
-    return {str(name) for name in await frequency.take(connection, tenant_id, turns, now)}
+    turns = _turns(orders, work)
+    lately = await frequency.read(connection, tenant_id, turns, now)
+    found = {str(turn.notification_id): lately.too_many(turn) for turn in turns}
+    return lately, {name: _answer(many, now) for name, many in found.items() if many is not None}
+
+
+async def count(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    orders: Sequence[DeliveryOrder],
+    work: Mapping[str, Work],
+    lately: Lately,
+) -> dict[str, Delivered]:
+    """Counts what is about to go out, and returns what becomes of those who are one too many after the others."""
+    many = await frequency.take(connection, tenant_id, _turns(orders, work), lately)
+    return {str(name): _answer(one, lately.now) for name, one in many.items()}
+
+
+def _answer(many: TooMany, now: datetime) -> Delivered:
+    if many.until is None:
+        return outcomes.stopped(Reason.FREQUENCY_CAP)
+    return held(Reason.FREQUENCY_CAP, now, many.until)
+
+
+def _turns(orders: Sequence[DeliveryOrder], work: Mapping[str, Work]) -> list[Turn]:
+    """Returns what is counted: no critical messages, and no image, which goes with its message."""
+    found = (_turn(order, work[order.notification_id]) for order in orders if order.part == 0)
+    return [turn for turn in found if turn is not None]
 
 
 def _turn(order: DeliveryOrder, work: Work) -> Turn | None:

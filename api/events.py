@@ -202,6 +202,7 @@ def _met(meeting: Meeting, effects: Sequence[Effect]) -> EventMeeting:
 async def _take(services: Services, principal: Principal, index: int, value: Any) -> EventTaken:
     event = read_one(value)
     if isinstance(event, Problem):
+        event_types.REFUSED.labels(event_types.MALFORMED).inc()
         return EventTaken(index=index, result="refused", problem=event.document())
     now = services.now()
     new = event.new(now)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from api.models import Body, Shown, Whole
 from api.paging import Page
 from channels.addresses import COUNTRIES
-from domain.frequency import length
+from domain.frequency import Then, length
 from domain.recipients import Channel
 
 Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False, description="Messages per second.")]
@@ -38,6 +38,12 @@ class FrequencyCap(Body):
     per: Annotated[str, Field(max_length=40, examples=["1d"]), AfterValidator(_short_enough)]
     channels: list[Channel] = Field(
         default_factory=list, max_length=len(Channel), description="Counted together; none named means all."
+    )
+
+    then: Then = Field(
+        default=Then.SKIP,
+        description="What becomes of one too many: it is left out, or waits until there is room. Of several caps that "
+        "are used up one that leaves out counts first.",
     )
 
     def stored(self) -> dict[str, Any]:

@@ -47,8 +47,9 @@ class HeldReply(Shown):
 
     id: UUID
     state: Literal["open", "given", "dismissed"]
-    reason: Literal["several", "forged"] = Field(
-        description="Several series may be meant, or the signature of the button does not fit."
+    reason: Literal["several", "forged", "full"] = Field(
+        description="Several series may be meant, the signature of the button does not fit, or the series that is "
+        "meant heard too much already."
     )
     author: dict[str, str] = Field(description="One of phone, email, whatsapp_user.")
     author_name: str | None

@@ -45,8 +45,8 @@ async def tell(connection: AsyncConnection, tenant_id: UUID, owner: Recipient, s
         NewHearing(series_id=one, cause=f"event/{kept}", kind="event", name=CONFIRMED, at=said.at, data=data)
         for one in await _running(connection, tenant_id, owner)
     ]
-    heard = await hear(connection, tenant_id, news)
-    await events.count(connection, tenant_id, kept, started=0, fed=len(heard))
+    told = await hear(connection, tenant_id, news)
+    await events.count(connection, tenant_id, kept, started=0, fed=len(told.heard))
 
 
 async def _running(connection: AsyncConnection, tenant_id: UUID, owner: Recipient) -> Sequence[UUID]:

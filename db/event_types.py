@@ -7,12 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
+from prometheus_client import Counter
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.json import alike
 from db.series_tables import event_type
+
+MALFORMED, SCHEMA = "malformed", "schema"
+# Counted where it is written: one that is rolled back afterwards is written again, and then counted twice.
+REFUSED = Counter("carillon_events_refused", "Events that were refused, each alone.", ("reason",))
+for _reason in (MALFORMED, SCHEMA):
+    REFUSED.labels(_reason)  # so that the first one is seen as a change from nothing
 
 _SETTLED = timedelta(minutes=10)
 """Events that are older are all committed, so those up to there are counted once for all."""
@@ -170,6 +177,7 @@ async def refuse(connection: AsyncConnection, tenant_id: UUID, type_: str, refus
     statement = update(event_type).where(event_type.c.tenant_id == tenant_id, event_type.c.type == type_)
     values = {"refused": event_type.c.refused + 1, "last_refused_at": func.now(), "last_refusal": dict(refusal)}
     await connection.execute(statement.values(values))
+    REFUSED.labels(SCHEMA).inc()
 
 
 async def lock(connection: AsyncConnection, tenant_id: UUID, type_: str) -> None:

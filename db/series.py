@@ -46,6 +46,7 @@ class Series:
     wakes: Sequence[Any]
     next_at: datetime | None
     heard: int
+    unheard: int
     entries: int
     request_hash: bytes | None
     started_at: datetime

@@ -1,5 +1,6 @@
 """What series hear: kept once for each cause, and told to the workflow only where it can change what it does."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import outbox
 from db.json import encode
+from db.series import Entry, note
 from db.series_tables import series, series_hearing
 from domain import keys
 from domain.flow_state import Heard
@@ -34,12 +36,21 @@ class NewHearing:
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewHearing]) -> set[UUID]:
-    """Lets series hear news in their order, and returns those that did; one that is over hears nothing any more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of news: which series heard some, and which of it found a series that keeps no more."""
+
+    heard: frozenset[UUID] = frozenset()
+    full: tuple[NewHearing, ...] = ()
+
+
+async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewHearing]) -> Told:
+    """Lets series hear news in their order; one that is over hears nothing any more, one that is full counts it."""
     if not news:
-        return set()
+        return Told()
     standing = await _locked(connection, tenant_id, sorted({one.series_id for one in news}))
     heard: set[UUID] = set()
+    full: list[NewHearing] = []
     signals: list[outbox.Signal] = []
     for one in news:
         row = standing.get(one.series_id)
@@ -47,6 +58,7 @@ async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewH
             continue
         size = _size(one)
         if not _has_room(row, one, size):
+            full += [] if await _is_known(connection, tenant_id, one) else [one]
             continue
         if not await _keep(connection, tenant_id, one, row["heard"] + 1):
             continue
@@ -58,14 +70,9 @@ async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewH
     if heard:
         counts = {name: (standing[name]["heard"], standing[name]["heard_bytes"]) for name in heard}
         await _count(connection, tenant_id, counts)
+    await _count_unheard(connection, tenant_id, standing, full)
     await outbox.add_signals(connection, tenant_id, signals)
-    return heard
-
-
-async def lacks_room(connection: AsyncConnection, tenant_id: UUID, one: NewHearing) -> bool:
-    """Tells whether a series that goes on does not hear something because it heard too much already."""
-    row = (await _locked(connection, tenant_id, [one.series_id])).get(one.series_id)
-    return row is not None and not _has_room(row, one, _size(one))
+    return Told(heard=frozenset(heard), full=tuple(full))
 
 
 def woken(series_id: UUID, cause: str) -> outbox.Signal:
@@ -75,7 +82,8 @@ def woken(series_id: UUID, cause: str) -> outbox.Signal:
 
 async def _locked(connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Returns those that are not over, locked in the order of their ids: two that hear never wait for each other."""
-    asked = select(series.c.id, series.c.heard, series.c.heard_bytes, series.c.wakes).where(
+    names = ("id", "heard", "heard_bytes", "unheard", "entries", "step", "wakes")
+    asked = select(*(series.c[name] for name in names)).where(
         series.c.tenant_id == tenant_id, series.c.id.in_(ids), series.c.ended_at.is_(None)
     )
     rows = await connection.execute(asked.order_by(series.c.id).with_for_update(key_share=True))
@@ -96,6 +104,15 @@ async def _keep(connection: AsyncConnection, tenant_id: UUID, one: NewHearing, n
     )
     known = ["tenant_id", "series_id", "cause"]
     return bool((await connection.execute(statement.on_conflict_do_nothing(index_elements=known))).rowcount)
+
+
+async def _is_known(connection: AsyncConnection, tenant_id: UUID, one: NewHearing) -> bool:
+    asked = select(series_hearing.c.id).where(
+        series_hearing.c.tenant_id == tenant_id,
+        series_hearing.c.series_id == one.series_id,
+        series_hearing.c.cause == one.cause,
+    )
+    return (await connection.execute(asked)).first() is not None
 
 
 def _wakes(wakes: Sequence[Mapping[str, Any]], one: NewHearing) -> bool:
@@ -123,6 +140,25 @@ async def _count(connection: AsyncConnection, tenant_id: UUID, counts: Mapping[U
     """)
     values = {"counts": [count for count, _ in counts.values()], "bytes": [size for _, size in counts.values()]}
     await connection.execute(asked, {"tenant": tenant_id, "ids": list(counts), **values})
+
+
+async def _count_unheard(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    standing: Mapping[UUID, Mapping[str, Any]],
+    full: Sequence[NewHearing],
+) -> None:
+    """Counts what series did not hear; the first time says so on their timeline."""
+    for series_id, count in Counter(one.series_id for one in full).items():
+        row = standing[series_id]
+        values = {"unheard": min(row["unheard"] + count, _LARGEST)}
+        if not row["unheard"]:
+            first = next(one for one in full if one.series_id == series_id)
+            told = {"kind": first.kind, "name": first.name, "most": MOST_HEARD, "most_bytes": MOST_HEARD_BYTES}
+            entry = Entry(kind="full", at=first.at, step=row["step"], detail=told)
+            values["entries"] = await note(connection, tenant_id, series_id, row["entries"], [entry])
+        asked = update(series).where(series.c.tenant_id == tenant_id, series.c.id == series_id)
+        await connection.execute(asked.values(values))
 
 
 async def wake_all(connection: AsyncConnection, tenant_id: UUID, flow_id: UUID, *, cause: str, lane: int) -> int:

@@ -12,8 +12,8 @@ from db import held_replies, reply_rows
 from db.callbacks import NewInbound
 from db.held_replies import NewHeld
 from db.reply_rows import Answer, Referred, Sent
-from db.series_hearing import NewHearing, hear, lacks_room
-from domain.replies import Answered, FoundBy, Meant, Seal, Unclear, heard_as, meaning
+from db.series_hearing import NewHearing, Told, hear
+from domain.replies import Answered, FoundBy, HeldFor, Meant, Seal, Unclear, heard_as, meaning
 
 _LATEST = "latest"
 
@@ -91,9 +91,10 @@ async def understand(
 
 
 async def pass_on(connection: AsyncConnection, tenant_id: UUID, understood: Understood) -> None:
-    """Lets series hear what means them, and keeps for a person what is unclear."""
+    """Lets series hear what means them, and keeps for a person what is unclear, and what none could hear any more."""
     await _hold(connection, tenant_id, understood.unclear)
-    await note(connection, tenant_id, understood.known)
+    told = await note(connection, tenant_id, understood.known)
+    await _hold(connection, tenant_id, _unheard(understood.known, told))
 
 
 async def give(
@@ -106,13 +107,14 @@ async def give(
     about = Referred(tapped=None, quoted=None, waiting=(), running=())
     said = _Said(message=message, heard=heard, about=about, meant=None)
     known = _Known(said=said, sent=latest.get(series_id), series_id=series_id, by=FoundBy.PERSON)
-    if await note(connection, tenant_id, [known]):
+    told = await note(connection, tenant_id, [known])
+    if told.heard:
         return "heard"
-    return "full" if await lacks_room(connection, tenant_id, _news(known, series_id)) else "over"
+    return "full" if told.full else "over"
 
 
-async def note(connection: AsyncConnection, tenant_id: UUID, known: Sequence[_Known]) -> set[UUID]:
-    """Writes down what messages answer, and returns the series that heard one of them."""
+async def note(connection: AsyncConnection, tenant_id: UUID, known: Sequence[_Known]) -> Told:
+    """Writes down what messages answer, and lets their series hear them."""
     found = [(one.said.message.id, one.sent.id if one.sent else None, one.series_id, str(one.by)) for one in known]
     await reply_rows.note_found(connection, tenant_id, found)
     answering = [(one, one.sent) for one in known if one.sent is not None]
@@ -126,7 +128,9 @@ async def note(connection: AsyncConnection, tenant_id: UUID, known: Sequence[_Kn
         for one, sent in answering
     ]
     counts = await reply_rows.note_answers(connection, tenant_id, answers) if answers else []
-    idle = {id(one) for (one, _), counting in zip(answering, counts, strict=True) if not counting}
+    # A tap that a person gives counted when it came, which is no reason not to hear it now.
+    counted = zip(answering, counts, strict=True)
+    idle = {id(one) for (one, _), counting in counted if not counting and one.by != FoundBy.PERSON}
     news = [_news(one, one.series_id) for one in known if one.series_id is not None and id(one) not in idle]
     return await hear(connection, tenant_id, news)
 
@@ -157,6 +161,16 @@ async def _hold(connection: AsyncConnection, tenant_id: UUID, unclear: Sequence[
         for message, found in unclear
     ]
     await held_replies.hold(connection, tenant_id, held)
+
+
+def _unheard(known: Sequence[_Known], told: Told) -> list[tuple[NewInbound, Unclear]]:
+    """Returns what people said to a series that keeps no more; reactions are for nobody to look at."""
+    said = {_cause(one.said.message): one.said.message for one in known}
+    return [
+        (said[one.cause], Unclear(reason=HeldFor.FULL, candidates=(str(one.series_id),)))
+        for one in told.full
+        if one.kind != "reaction"
+    ]
 
 
 async def _known(
@@ -192,7 +206,7 @@ def _news(one: _Known, series_id: UUID) -> NewHearing:
     names = {"tap": message.payload, "reaction": message.body}
     return NewHearing(
         series_id=series_id,
-        cause=f"inbound/{message.provider}/{message.event_key}",
+        cause=_cause(message),
         kind=one.said.heard,
         name=names.get(one.said.heard),
         at=message.occurred_at,
@@ -206,3 +220,7 @@ def _news(one: _Known, series_id: UUID) -> NewHearing:
             "step": sent.step if sent else None,
         },
     )
+
+
+def _cause(message: NewInbound) -> str:
+    return f"inbound/{message.provider}/{message.event_key}"

@@ -77,7 +77,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.OPTED_OUT: "The recipient does not want messages about this topic over this channel.",
     Reason.NO_CONSENT: "The topic needs the recipient's consent over this channel, and there is none yet.",
     Reason.CHANNEL_NOT_IN_TOPIC: "The topic of the template does not use this channel.",
-    Reason.FREQUENCY_CAP: "The recipient got as many messages lately as the tenant allows; this one is left out.",
+    Reason.FREQUENCY_CAP: "The recipient got as many messages lately as a cap allows; it waits if the cap says so.",
     Reason.QUIET_HOURS: "It was due in quiet hours: it waits for their end, or is left out where its flow says so.",
     Reason.CONTENT_REFUSED: "The content cannot be expressed or was refused; the attempt's detail says what.",
     Reason.INVALID_ADDRESS: "The provider says that nobody can be reached at this address.",

@@ -16,7 +16,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.OPTED_OUT: "Leave it; the person may choose anew on the preference page. What must arrive is `critical`.",
     Reason.NO_CONSENT: "Ask for consent, for example by double opt-in, then send it again.",
     Reason.CHANNEL_NOT_IN_TOPIC: "Add the channel to the topic, or leave it out of the notification.",
-    Reason.FREQUENCY_CAP: "Send it later if it is still wanted, or raise the cap; `critical` ones do not count.",
+    Reason.FREQUENCY_CAP: "Nothing if it waits; else send it later, or raise the cap. What cannot wait is `critical`.",
     Reason.QUIET_HOURS: "Nothing while it waits; what was left out can be sent again; make critical what cannot wait.",
     Reason.CONTENT_REFUSED: "Correct what the detail names in the template or the data, then send it again.",
     Reason.INVALID_ADDRESS: "Ask the person for another address, correct it on the recipient, then send it again.",

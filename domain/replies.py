@@ -28,6 +28,7 @@ class HeldFor(StrEnum):
 
     SEVERAL = "several"
     FORGED = "forged"
+    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

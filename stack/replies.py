@@ -56,6 +56,9 @@ def dismiss(
     typer.echo(f"{found['id']}: dismissed.")
 
 
+_WHY = {"forged": "Its button's signature does not fit.", "full": "The series that it means heard too much already."}
+
+
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     from rich.text import Text  # noqa: PLC0415 - JSON needs no tables
 
@@ -68,6 +71,8 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
         (author,) = row["author"].values()
         said = row["text"] or row["payload"] or row["kind"]
         console().print(Text(f"{row['id']}  {row['state']}  {moment(row['occurred_at'])}  {author}: {said}", "bold"))
+        if row["reason"] in _WHY:
+            console().print(_WHY[row["reason"]])
         listed = table("may mean", "flow", "key", "step", "status")
         for one in row["candidates"]:
             listed.add_row(*map(Text, (one["id"], one["flow"], one["key"], one["step"] or "-", one["status"])))

@@ -121,21 +121,21 @@ def stop(
 
 
 @series.command()
-def pause(id: Id, *, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
+def pause(id: Id, *, reason: Reason = None, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
     """Lets a series do nothing until it is resumed; what it hears meanwhile counts afterwards."""
-    _steer(id, "pause", as_json=as_json)
+    _steer(id, "pause", {"reason": reason}, as_json=as_json)
 
 
 @series.command()
-def resume(id: Id, *, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
+def resume(id: Id, *, reason: Reason = None, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
     """Lets a paused or parked series go on from where it stands; what was due meanwhile comes at once."""
-    _steer(id, "resume", as_json=as_json)
+    _steer(id, "resume", {"reason": reason}, as_json=as_json)
 
 
 @series.command()
-def skip(id: Id, *, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
+def skip(id: Id, *, reason: Reason = None, as_json: AsJson = False) -> None:  # noqa: A002 - the word that people see in the usage
     """Leaves out what a series waits for or is parked at; a wait for something counts as timed out."""
-    _steer(id, "skip", as_json=as_json)
+    _steer(id, "skip", {"reason": reason}, as_json=as_json)
 
 
 @series.command("run-again")
@@ -143,10 +143,11 @@ def run_again(
     id: Id,  # noqa: A002 - the word that people see in the usage
     *,
     step: Annotated[str, typer.Option(help="The step; what follows it comes again, too.", show_default=False)],
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Puts a series back, or forward, to a step, as if it came there now."""
-    _steer(id, "run-again", {"step": step}, as_json=as_json)
+    _steer(id, "run-again", {"step": step, "reason": reason}, as_json=as_json)
 
 
 @series.command()
@@ -154,11 +155,12 @@ def move(
     id: Id,  # noqa: A002 - the word that people see in the usage
     *,
     anchor: Annotated[list[str], typer.Option(help="Its new date: due_at=2026-06-20T12:00Z.", show_default=False)],
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Moves dates of a series, and with them every wait that is still to come."""
     with asking() as api:
-        found = api.patch(f"/v1/series/{id}", {"anchors": anchors_of(anchor)})
+        found = api.patch(f"/v1/series/{id}", {"anchors": anchors_of(anchor), "reason": reason})
     _print_standing(found, as_json=as_json)
 
 
@@ -176,7 +178,7 @@ _STOPPED = {
 }
 
 
-def _steer(series_id: str, order: str, body: Mapping[str, Any] | None = None, *, as_json: bool) -> None:
+def _steer(series_id: str, order: str, body: Mapping[str, Any], *, as_json: bool) -> None:
     with asking() as api:
         found = api.post(f"/v1/series/{series_id}/{order}", body)
     _print_standing(found, as_json=as_json)

@@ -57,6 +57,8 @@ def _standing(found: Mapping[str, Any]) -> Iterator[str]:
         yield ", ".join(filter(None, _expected(found))) or "before its first step"
     for name, instant in found["anchors"].items():
         yield f"{name} {moment(instant)} UTC"
+    if found["unheard"]:
+        yield f"{found['unheard']:,} not heard: it had heard too much"
 
 
 def _expected(found: Mapping[str, Any]) -> Iterator[str]:

@@ -75,6 +75,12 @@ def _heard(facts: _Facts) -> str:
     return f"Heard what it waited for: {facts.get('heard') or facts.get('kind')}{name}."
 
 
+def _full(facts: _Facts) -> str:
+    what = ":".join(str(facts[part]) for part in ("kind", "name") if facts.get(part))
+    bounds = f"{facts.get('most', 0):,} things or {facts.get('most_bytes', 0) // 2**20} MiB"
+    return f"Did not hear {what}: it had heard as much as a series keeps, {bounds}."
+
+
 def _branch(facts: _Facts) -> str:
     if facts.get("case") is None:
         return "No case held; it took the other way."
@@ -147,6 +153,7 @@ _SAYINGS: Mapping[str, Callable[[_Facts], str]] = {
     "updated": _updated,
     "called": lambda facts: f"The service answered with {facts.get('status')}.",
     "parked": lambda facts: f"Parked ({facts.get('reason')}): {facts.get('detail')}",
+    "full": _full,
     "paused": lambda _: "Paused.",
     "resumed": lambda facts: f"Resumed{' from ' + str(facts['from']) if facts.get('from') else ''}.",
     "changed": _changed,

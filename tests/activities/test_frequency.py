@@ -52,8 +52,8 @@ async def rows(place: Bench, table: Any) -> list[Any]:
         return list((await connection.execute(select(table))).mappings())
 
 
-async def deliver(place: Bench, *names: UUID) -> list[Delivered]:
-    orders = tuple(place.order(notification_id=str(name)) for name in names)
+async def deliver(place: Bench, *names: UUID, **changes: Any) -> list[Delivered]:
+    orders = tuple(place.order(notification_id=str(name), **changes) for name in names)
     place.transport.script += [OK] * len(orders)
     return await place.delivery.deliver(DeliveryPage(tenant_id=str(place.tenant_id), orders=orders))
 

@@ -1,10 +1,12 @@
 """What a series still hears that heard too much: what it waits for or what ends it, and that up to a bound as well."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from activities.series import SeriesSteps
+from db import series_lists
 from db.session import Database
 from domain.series import MOST_HEARD, MOST_HEARD_BYTES, SeriesInput
 from tests.activities.series_clock import LINKS, Clock, started
@@ -67,3 +69,29 @@ async def test_beyond_twice_the_bound_nothing_is_heard(
     clock = await started(database, tenant_id, SENDING)
     await clock.look()
     assert not await heard(clock, full)
+
+
+async def test_what_is_not_heard_is_counted_and_told_once(database: Database, tenant_id: UUID) -> None:
+    clock = await started(database, tenant_id, SENDING)
+    await clock.look()
+    await clock.change(heard=MOST_HEARD)
+    for name in ("ordered", "shipped"):
+        await clock.hears("event", name)
+    assert (await clock.row()).unheard == 2
+    async with database.tenant(tenant_id) as connection:
+        lines = await series_lists.timeline(connection, tenant_id, clock.series_id, limit=500, before=None)
+    assert [line.detail["name"] for line in lines if line.kind == "full"] == ["ordered"]
+    assert await clock.transcript("full") == [("0:00:00", "full", lines[0].step)]
+    await clock.until(clock.now + timedelta(days=2))
+    assert (await clock.row()).status == "completed"
+
+
+async def test_what_was_heard_before_it_was_full_is_not_counted_when_it_comes_again(
+    database: Database, tenant_id: UUID
+) -> None:
+    clock = await started(database, tenant_id, SENDING)
+    await clock.look()
+    await clock.hears("event", "ordered")
+    await clock.change(heard=MOST_HEARD)
+    await clock.hears("event", "ordered")
+    assert ((await clock.row()).unheard, await clock.transcript("full")) == (0, [])

@@ -45,6 +45,14 @@ async def frequency_cap(story: Story) -> UUID:
     return await story.send(to=to, channels=["email"])
 
 
+async def delayed(story: Story, per: str) -> UUID:
+    """A person gets one message about a topic within some time, and this one comes right after another."""
+    to = await _about(story, caps=[{"most": 1, "per": per, "then": "delay"}])
+    first = await story.send(to=to, channels=["email"])
+    await story.until(first, lambda found: found["status"] == "accepted")
+    return await story.send(to=to, channels=["email"])
+
+
 async def left_alone(story: Story) -> UUID:
     """A series sends it in time, an account keeps it from going out, and then it is a holiday."""
     await _holidays(story)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from activities.event_type_counts import EventTypeCounts
 from activities.sweeping import Sweep
@@ -44,6 +45,22 @@ async def test_an_event_that_does_not_fit_is_refused_alone_and_counted(client: h
     assert (found["came"], found["refused"], found["warned"], found["flows"]) == (1, 1, 0, ["reminder"])
     assert (found["last_refusal"]["id"], found["last_refusal"]["version"]) == (wrong["id"], 1)
     assert len((await client.get("/v1/events")).json()["data"]) == 1
+
+
+async def test_refused_events_are_measured_by_reason_and_asking_is_not(client: httpx.AsyncClient) -> None:
+    await describe(client)
+    before = await measured(client)
+    unfit = flowing.event(data={"order": 7})
+    await flowing.tell(client, unfit, unfit, flowing.event(), {**flowing.event(), "specversion": "0.3"}, {})
+    await client.post("/v1/events/test", json=unfit)
+    after = await measured(client)
+    assert {reason: count - before[reason] for reason, count in after.items()} == {"schema": 2, "malformed": 2}
+
+
+async def measured(client: httpx.AsyncClient) -> dict[str, float]:
+    families = text_string_to_metric_families((await client.get("/metrics")).text)
+    samples = [sample for family in families for sample in family.samples]
+    return {one.labels["reason"]: one.value for one in samples if one.name == "carillon_events_refused_total"}
 
 
 async def test_what_was_taken_before_the_schema_is_repeated_not_refused(client: httpx.AsyncClient) -> None:

@@ -128,6 +128,21 @@ async def test_a_code_is_told_while_it_lasts(story: Story, code: Reason) -> None
     assert datetime.fromisoformat(waits_for["until"]) > datetime.now(UTC)
 
 
+async def test_what_a_cap_delays_is_told_until_when_it_waits(story: Story) -> None:
+    name = await consent_ways.delayed(story, "2d")
+    waits_for = await story.until(name, lambda found: found["waits_for"] if found["waits_for"]["code"] else None)
+    assert (waits_for["awaits"], waits_for["code"]) == ("its_turn", "frequency_cap")
+    left = datetime.fromisoformat(waits_for["until"]) - datetime.now(UTC)
+    assert timedelta(days=1) < left <= timedelta(days=2)
+
+
+@pytest.mark.slow
+async def test_what_a_cap_delays_goes_out_once_there_is_room(story: Story) -> None:
+    name = await consent_ways.delayed(story, "4s")
+    found = await story.until(name, lambda found: found if found["status"] == "accepted" else None)
+    assert ("delayed", "frequency_cap") in [(one["what"], one["code"]) for one in found["entries"]]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "code"),

@@ -7,9 +7,9 @@ NEWS = {"titles": {"en": "News", "hi": "समाचार"}, "default": "opted_
 
 
 async def test_a_topic_is_created_replaced_and_removed(client: httpx.AsyncClient) -> None:
-    caps = [{"most": 3, "per": "7d", "channels": ["email"]}]
+    caps = [{"most": 3, "per": "7d", "channels": ["email"], "then": "delay"}, {"most": 9, "per": "31d"}]
     capped = await client.put("/v1/topics/capped", json={"caps": caps})
-    assert capped.json()["caps"] == caps
+    assert capped.json()["caps"] == [caps[0], {**caps[1], "channels": [], "then": "skip"}]
     assert (await client.delete("/v1/topics/capped")).status_code == 204
     created = await client.put("/v1/topics/news", json=NEWS)
     assert (created.status_code, created.headers["Location"]) == (201, "/v1/topics/news")
@@ -38,6 +38,7 @@ async def test_two_people_do_not_undo_each_other(client: httpx.AsyncClient) -> N
         pytest.param({"channels": ["pigeon"]}, id="no channel"),
         pytest.param({"caps": [{"most": 0, "per": "1d"}]}, id="none at all"),
         pytest.param({"caps": [{"most": 1, "per": "P1M"}]}, id="a month is no exact time"),
+        pytest.param({"caps": [{"most": 1, "per": "1d", "then": "hold"}]}, id="nothing that becomes of one too many"),
         pytest.param({"defualt": "opted_in"}, id="misspelt"),
     ],
 )

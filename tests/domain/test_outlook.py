@@ -104,6 +104,16 @@ def test_it_says_what_the_workflow_decides(
             id="quiet hours hold it beyond its end",
         ),
         pytest.param(
+            replace(LEDGER, held=(Reason.FREQUENCY_CAP, NOW + timedelta(days=3))),
+            Outlook(awaits=Awaits.ITS_TURN, reason=Reason.FREQUENCY_CAP, until=NOW + timedelta(days=3)),
+            id="a cap delays it",
+        ),
+        pytest.param(
+            replace(LEDGER, held=(Reason.FREQUENCY_CAP, NOW + timedelta(days=3)), expires_at=NOW + timedelta(days=1)),
+            Outlook(awaits=Awaits.ITS_TURN, reason=Reason.FREQUENCY_CAP, until=NOW + timedelta(days=1)),
+            id="a cap delays it beyond its expiry",
+        ),
+        pytest.param(
             replace(LEDGER, held=(Reason.RATE_LIMITED, NOW + timedelta(seconds=3))),
             Outlook(awaits=Awaits.ITS_TURN, reason=Reason.RATE_LIMITED, until=NOW + timedelta(seconds=3)),
             id="its turn comes",

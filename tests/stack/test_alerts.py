@@ -23,7 +23,7 @@ def _metrics() -> set[str]:
     """Returns the names under which the product's sources declare metrics, as Prometheus sees them."""
     declared = re.compile(r'\b(Counter|Gauge|Histogram)\(\s*"(carillon_\w+)"')
     found = set[str]()
-    for folder in ("activities", "api", "."):
+    for folder in ("activities", "api", "db", "."):
         for path in (ROOT / folder).glob("*.py"):
             for kind, name in declared.findall(path.read_text("utf-8")):
                 plain = name.removesuffix("_total")

@@ -9,6 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from db.session import Database
+from domain.series import MOST_HEARD
+from tests.activities.series_clock import Clock
 from tests.api import flowing, sending
 from tests.api.conftest import KeyFactory
 from tests.api.conftest import app as app  # noqa: PLC0414 - a fixture for the tests here
@@ -49,6 +51,20 @@ async def test_a_held_reply_is_shown_with_whom_it_may_mean_and_given(
     assert (await carillon("give", held["id"], series)).stdout == f"{held['id']}: given to {series}.\n"
     assert "No reply waits" in (await carillon("list")).stdout
     assert "given" in (await carillon("list", "--state", "all")).stdout
+
+
+async def test_a_reply_to_a_series_that_heard_too_much_says_so(
+    carillon: Command, client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    await sending.publish(client)
+    await flowing.publish(client)
+    made = await flowing.start(client)
+    await Clock(database, tenant_id, UUID(made)).change(heard=MOST_HEARD)
+    await says(database, tenant_id, body="Yes, at ten")
+    listed = (await carillon("list")).stdout
+    assert "The series that it means heard too much already." in listed
+    assert made in listed
+    assert (await client.get(f"/v1/series/{made}")).json()["unheard"] == 1
 
 
 async def test_a_held_reply_is_dismissed_with_a_reason(carillon: Command, series: str) -> None:

@@ -30,6 +30,7 @@ steps:
   id: due
 - {send: hello, id: today}
 """
+UNTIL_DUE = "- {wait: {until: due_at}, id: due}\n"
 
 
 @pytest.fixture
@@ -183,6 +184,34 @@ async def test_a_series_is_paused_resumed_put_forward_and_back(
     assert (await carillon("run-again", waiting, "--step", "a_day")).output == f"{waiting}: running at a_day\n"
     assert json.loads((await carillon("pause", waiting, "--json")).stdout)["status"] == "paused"
     assert (await read(client, waiting))["status"] == "paused"
+
+
+@pytest.mark.parametrize(
+    ("order", "action"),
+    [
+        (["pause"], "series.paused"),
+        (["resume"], "series.resumed"),
+        (["skip"], "series.skipped"),
+        (["run-again", "--step", "a_day"], "series.taken_again"),
+        (["move", "--anchor", "due_at=2027-07-20T09:00:00Z"], "series.changed"),
+        (["stop"], "series.stopped"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+async def test_why_it_was_done_is_kept_and_shown(
+    carillon: Command, client: httpx.AsyncClient, database: Database, tenant_id: UUID, order: list[str], action: str
+) -> None:
+    await sending.publish(client)
+    await flowing.publish(client, flowing.REMINDER + UNTIL_DUE)
+    made = await flowing.start(client, anchors={"due_at": "2027-06-20T09:00:00Z"})
+    await look(database, tenant_id, made)
+    if order[0] == "resume":
+        await carillon("pause", made)
+    told = await carillon(order[0], made, *order[1:], "--reason", "asked by phone")
+    assert told.exit_code == 0, told.output
+    entry = (await client.get("/v1/audit", params={"action": action})).json()["data"][0]
+    assert entry["detail"]["reason"] == "asked by phone"
+    assert "asked by phone" in (await carillon("show", made, "--json")).stdout
 
 
 async def test_moving_a_date_moves_it(carillon: Command, client: httpx.AsyncClient) -> None:

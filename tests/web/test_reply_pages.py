@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from db.session import Database
+from domain.series import MOST_HEARD
 from tests.activities.series_clock import Clock
 from tests.api import flowing, sending
 from tests.api.reply_rows import says
@@ -84,6 +85,27 @@ async def test_it_is_dismissed_with_a_reason(browser: Browser, api: httpx.AsyncC
     assert "Nothing matches" in (await browser.see("/console/replies", state="all", author="+15550000000")).text
     wrong = await browser.see("/console/replies", state="lost")
     assert (wrong.status_code, "'lost' is no state" in unescape(wrong.text)) == (400, True)
+
+
+async def test_what_a_series_that_heard_too_much_does_not_hear_is_told(
+    browser: Browser, api: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    await sending.publish(api)
+    await flowing.publish(api)
+    series = await flowing.start(api)
+    clock = Clock(database, tenant_id, UUID(series))
+    await clock.look()
+    await clock.change(heard=MOST_HEARD)
+    await says(database, tenant_id, body="Yes, at ten")
+    assert "its series heard too much" in (await browser.see("/console/replies")).text
+    (held,) = (await api.get("/v1/held-replies")).json()["data"]
+    assert (held["reason"], [one["id"] for one in held["candidates"]]) == ("full", [series])
+    assert "heard too much already" in (await browser.see(f"/console/replies/{held['id']}")).text
+    page = (await browser.see(f"/console/series/{series}")).text
+    for text in ("1 thing was not heard", "Did not hear reply: it had heard as much as a series keeps, 10,000 things"):
+        assert text in page
+    refused = await browser.submit(f"/console/replies/{held['id']}/give", series_id=series, reason="x")
+    assert (refused.status_code, "keeps no more" in refused.text) == (409, True)
 
 
 async def test_a_series_that_is_over_is_not_offered(

@@ -124,12 +124,12 @@ async def test_topics_say_what_holds_where_nobody_chose(
     browser: Browser, open_browser: BrowserFactory, tenant_id: UUID, other_tenant_id: UUID, api: httpx.AsyncClient
 ) -> None:
     assert "No topic yet" in (await browser.see("/console/topics")).text
-    caps = [{"most": 3, "per": "1d", "channels": ["sms"]}]
+    caps = [{"most": 3, "per": "1d", "channels": ["sms"], "then": "delay"}]
     body = {"default": "opted_out", "titles": {"hi": "समाचार"}, "channels": ["sms"], "caps": caps}
     assert (await api.put("/v1/topics/news", json=body)).status_code == 201
     await api.put("/v1/topics/orders", json={"transactional": True})
     page = (await browser.see("/console/topics")).text
-    for text in ("<b>news</b>", "not sent", "3 in 1d over sms", "समाचार", "<b>orders</b>", "transactional"):
+    for text in ("<b>news</b>", "not sent", "3 in 1d over sms, then wait", "समाचार", "<b>orders</b>", "transactional"):
         assert text in page
     assert "<b>orders</b>" in (await browser.see("/console/topics", limit="1")).text
     stranger = await open_browser(tenant_id, scopes=["series:read"])
