@@ -73,6 +73,7 @@ async def too_often(
     nor the topic has caps.
     """
     turns = _turns(orders, work)
+    now = max(now, *(order.at or now for order in orders)) if orders else now
     lately = await frequency.read(connection, tenant_id, turns, now)
     found = {str(turn.notification_id): lately.too_many(turn) for turn in turns}
     return lately, {name: _answer(many, now) for name, many in found.items() if many is not None}

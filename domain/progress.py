@@ -19,6 +19,7 @@ ACCOUNT_TROUBLE = frozenset(
 )
 """Reasons that speak of the account and not of this message: another account may well succeed."""
 
+_LONG = frozenset({Reason.QUIET_HOURS, Reason.FREQUENCY_CAP})
 _NEWS = {Outcome.ACCEPTED: Status.ACCEPTED, Outcome.REFUSED: Status.REJECTED, Outcome.UNKNOWN: Status.UNKNOWN}
 
 
@@ -120,7 +121,7 @@ class Progress:
             state = replace(state, troubled=state.troubled | {account}, shut=shut, trouble_since=since)
         if delivered.outcome is Outcome.HELD:
             is_busy = delivered.reason is Reason.ACCOUNT_BUSY
-            if delivered.reason is Reason.QUIET_HOURS:  # whatever troubled an account has a night to pass
+            if delivered.reason in _LONG:  # whatever troubled an account has a night to pass
                 state = replace(state, troubled=frozenset(), shut=frozenset(), trouble_since=None)
                 delivered = replace(delivered, reserved_for=state.reserved_for)  # missed, but counted
             reserved = state.reserved_for if is_busy else delivered.reserved_for

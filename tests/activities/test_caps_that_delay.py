@@ -16,7 +16,7 @@ from db.tables import outbox, template
 from domain.notifications import Delivered, Outcome
 from domain.reasons import Reason
 from tests import factories
-from tests.activities.test_delivery import Bench, bench
+from tests.activities.test_delivery import OK, Bench, bench
 from tests.activities.test_frequency import cap, change, deliver, more, rows, told
 
 __all__ = ["bench"]
@@ -82,6 +82,15 @@ async def test_many_that_wait_for_one_instant_go_out_as_there_is_room(patient: B
                 waiting[name] = answer.until
     assert went == {NOON + DAY: 1, NOON + DAY + HOUR: 1, NOON + 2 * DAY: 1, NOON + 2 * DAY + HOUR: 1}
     assert asked == 4 + 4 + 3 + 2 + 1
+
+
+async def test_an_instant_that_the_workflow_waited_for_has_come_also_where_a_clock_is_behind(patient: Bench) -> None:
+    *sent, late = await more(patient, 3)
+    await deliver_at(patient, NOON, *sent)
+    patient.transport.script = [OK]
+    with clock.standing_at(NOON + DAY - timedelta(seconds=30)):
+        told = await patient.deliver(notification_id=str(late), at=NOON + DAY)
+    assert told.outcome is Outcome.ACCEPTED
 
 
 async def test_who_asks_by_a_clock_that_is_behind_is_told_to_come_a_little_later(patient: Bench) -> None:

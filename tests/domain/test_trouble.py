@@ -270,8 +270,9 @@ def test_a_plan_is_renewed_with_the_accounts_of_today() -> None:
     assert renewed(Plan(hops=()), fresh) is fresh
 
 
-def test_a_night_does_not_use_up_the_patience_with_a_channel() -> None:
-    evening = after(AWAY, told(Outcome.HELD, Reason.QUIET_HOURS, until=LATER))
+@pytest.mark.parametrize("reason", [Reason.QUIET_HOURS, Reason.FREQUENCY_CAP])
+def test_a_night_does_not_use_up_the_patience_with_a_channel(reason: Reason) -> None:
+    evening = after(AWAY, told(Outcome.HELD, reason, until=LATER))
     morning = NOW + timedelta(hours=10)
     progress = evening.after(0, 2, 0, replace(OUTAGE, at=morning))
     step = decide(TWO_HOPS, progress, morning)
