@@ -1,4 +1,4 @@
-"""Calendars over HTTP: days off that the quiet hours and waits of flows ask."""
+"""Calendars over HTTP: days off that the quiet hours and waits of flows ask, and schedules."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,7 +6,9 @@ from uuid import UUID
 
 from fastapi import Path, Response
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.schedule_calendars import turn
 from api.audit import record
 from api.auth import Principal, needs
 from api.etags import IfMatch, IfNoneMatch, check, check_absent, etag
@@ -20,9 +22,10 @@ from api.problems import Problem, not_found
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import Services, ServicesOf
-from db import calendars, series_hearing
+from db import calendars, schedules, series_hearing
 from db.calendars import StoredCalendar
 from domain.notifications import LANES, Lane
+from domain.schedules import ScheduleStatus
 
 router = noun_router("/v1/calendars", "Flows")
 
@@ -78,7 +81,7 @@ async def put_calendar(
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Calendar:
-    """Creates the calendar or replaces its days; series that run look at them at once."""
+    """Creates the calendar or replaces its days; series that run and clocks of schedules look at them at once."""
     days = sorted(set(body.days), key=lambda day: (len(day), day))
     async with services.database.tenant(principal.tenant_id) as connection:
         before = await calendars.get(connection, principal.tenant_id, name, lock=True)
@@ -87,10 +90,13 @@ async def put_calendar(
         if before is not None and (before.description, list(before.days)) == (body.description, days):
             response.headers["ETag"] = etag(before.updated_at)
             return Calendar.model_validate(before)
+        asking = await schedules.asking(connection, principal.tenant_id, name, lock=True)
         row, is_new = await calendars.put(
             connection, principal.tenant_id, name, description=body.description, days=days
         )
-        await record(connection, principal, "calendar.created" if is_new else "calendar.replaced", name)
+        changed = await turn(connection, asking, services.now())
+        action = "calendar.created" if is_new else "calendar.replaced"
+        await record(connection, principal, action, name, schedules=changed)
         for flow_id in await calendars.users(connection, principal.tenant_id, name):
             cause = f"calendar/{row.id}/{row.updated_at.timestamp()}"
             lane = LANES[Lane.BULK]
@@ -126,17 +132,28 @@ async def get_calendar(name: Name, principal: Reader, services: ServicesOf, resp
     responses=problem_responses(Kind.WRONG_STATE, Kind.PRECONDITION_FAILED),
 )
 async def delete_calendar(name: Name, principal: Writer, services: ServicesOf, if_match: IfMatch = None) -> None:
-    """Removes a calendar that no published flow and no running series asks."""
+    """Removes a calendar that no published flow, no running series and no schedule asks."""
     async with services.database.tenant(principal.tenant_id) as connection:
         row = await calendars.get(connection, principal.tenant_id, name, lock=True)
         if row is None:
             raise not_found("calendar")
         check(if_match, row.updated_at)
-        if used := await calendars.users(connection, principal.tenant_id, name):
-            named = ", ".join(list(used.values())[:5])
-            raise Problem(Kind.WRONG_STATE, f"Flows ask this calendar ({named}); let them ask another one first.")
+        await _demand_unused(connection, principal.tenant_id, name)
         await calendars.remove(connection, principal.tenant_id, row.id)
         await record(connection, principal, "calendar.deleted", name)
+
+
+async def _demand_unused(connection: AsyncConnection, tenant_id: UUID, name: str) -> None:
+    """Raises that a calendar is asked, and by whom."""
+    rows = await schedules.asking(connection, tenant_id, name)
+    used = {
+        "Flows": list((await calendars.users(connection, tenant_id, name)).values()),
+        "Schedules": [row.name for row in rows if row.status != ScheduleStatus.ENDED],
+    }
+    for what, names in used.items():
+        if names:
+            named = ", ".join(names[:5])
+            raise Problem(Kind.WRONG_STATE, f"{what} ask this calendar ({named}); let them ask another one first.")
 
 
 async def _existing(services: Services, principal: Principal, name: str) -> StoredCalendar:

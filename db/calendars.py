@@ -75,13 +75,21 @@ async def holidays(
     connection: AsyncConnection, tenant_id: UUID, names: Collection[str], *, hold: bool = False
 ) -> Mapping[str, Holidays]:
     """Returns the days of those of some calendars that are there; `hold` keeps them from being removed meanwhile."""
+    found = await days(connection, tenant_id, names, hold=hold)
+    return {name: read(said) for name, said in found.items()}
+
+
+async def days(
+    connection: AsyncConnection, tenant_id: UUID, names: Collection[str], *, hold: bool = False
+) -> Mapping[str, Sequence[str]]:
+    """Returns what those of some calendars say that are there; `hold` as with `holidays`."""
     if not names:
         return {}
     query = select(calendar.c.name, calendar.c.days).where(
         calendar.c.tenant_id == tenant_id, calendar.c.name.in_(names)
     )
     rows = await connection.execute(query.with_for_update(read=True, key_share=True) if hold else query)
-    return {row.name: read(row.days) for row in rows}
+    return {row.name: row.days for row in rows}
 
 
 async def users(connection: AsyncConnection, tenant_id: UUID, name: str) -> Mapping[UUID, str]:
