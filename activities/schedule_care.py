@@ -25,7 +25,7 @@ from db.session import Database
 from domain import keys
 from domain.findings import Kind, Repair
 from domain.notifications import LANES, Lane
-from domain.schedules import ScheduleStatus, instants, spec_of
+from domain.schedules import ScheduleStatus, instants
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class ScheduleCare:
         now = self._now()
         if row.updated_at > now - self._quiet:
             return False
-        if row.status == ScheduleStatus.ACTIVE and next(instants(spec_of(row.spec), now), None) is None:
+        if row.status == ScheduleStatus.ACTIVE and next(instants(row.when(), now), None) is None:
             return await self._end(row)
         kind = await self.wrong_with(row)
         if kind is None:

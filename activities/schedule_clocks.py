@@ -36,7 +36,7 @@ from db.schedules import StoredSchedule
 from db.session import Database
 from domain import keys
 from domain.notifications import LANES, Lane
-from domain.schedules import Overlap, ScheduleInput, ScheduleStatus, instants, spec_of
+from domain.schedules import Overlap, ScheduleInput, ScheduleStatus, instants
 
 AHEAD = 30
 """Instants that a clock knows beforehand; it is told of more after each run."""
@@ -115,7 +115,7 @@ class ScheduleClocks:
         return self._client.get_schedule_handle(keys.schedule_clock(str(tenant_id), str(schedule_id)))
 
     def _wanted(self, row: StoredSchedule, unmade: Sequence[datetime]) -> Schedule:
-        spec = spec_of(row.spec)
+        spec = row.when()
         due = [*unmade, *islice(instants(spec, self._now()), AHEAD)]
         order = ScheduleInput(tenant_id=str(row.tenant_id), schedule_id=str(row.id))
         action = ScheduleActionStartWorkflow(
@@ -147,7 +147,7 @@ async def remove(handle: ScheduleHandle) -> None:
 
 def mark_of(row: StoredSchedule) -> str:
     """Returns what the note of a clock says when it is set as the row says."""
-    said = [row.spec, row.overlap, row.catch_up, row.status]
+    said = [row.spec, row.overlap, row.catch_up, row.status, *([row.calendars] if row.calendars else [])]
     return f"carillon {keys.request_hash(said).hex()[:16]}"
 
 
@@ -158,7 +158,7 @@ def fits(row: StoredSchedule, found: ScheduleDescription, now: datetime) -> bool
         return False
     if paused:
         return True
-    following = next(instants(spec_of(row.spec), now), None)
+    following = next(instants(row.when(), now), None)
     return following is None or bool(found.info.next_action_times)
 
 

@@ -20,7 +20,7 @@ from db.session import Database
 from domain import keys
 from domain.findings import Kind, Repair
 from domain.recovery import Ground, Restored
-from domain.schedules import ScheduleStatus, instants, spec_of
+from domain.schedules import ScheduleStatus, instants
 
 _MOST = 10_000
 _BATCH = 500
@@ -92,7 +92,7 @@ class ScheduleComparison:
 
     async def _clock(self, row: StoredSchedule, now: datetime, *, repair: bool) -> NewFinding | None:
         """Returns what is wrong with a clock, unless word to set it is on its way or its schedule is about to end."""
-        if row.status == ScheduleStatus.ACTIVE and next(instants(spec_of(row.spec), now), None) is None:
+        if row.status == ScheduleStatus.ACTIVE and next(instants(row.when(), now), None) is None:
             return None
         async with self._database.system() as connection:
             clock_id = keys.schedule_clock(str(row.tenant_id), str(row.id))

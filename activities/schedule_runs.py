@@ -31,12 +31,11 @@ from domain.schedules import (
     Stepped,
     instants,
     left_out,
-    spec_of,
 )
 
 BATCH = 50
 SCAN = 500
-_MOST_PASSED = 1000
+MOST_PASSED = 1000
 _OVERLAPPED = "a run before it was still under way, or was made up for first"
 _AWAY = "nobody was there to make it in time"
 _MOMENT = timedelta(microseconds=1)
@@ -102,14 +101,14 @@ def _is_due(row: StoredSchedule, at: datetime) -> bool:
     """Tells whether a schedule still has a run at an instant: it may be paused or say something else by now."""
     if row.status != ScheduleStatus.ACTIVE or at <= row.counts_from:
         return False
-    return next(instants(spec_of(row.spec), at - _MOMENT), None) == at
+    return next(instants(row.when(), at - _MOMENT), None) == at
 
 
 async def _tell_missed(connection: AsyncConnection, row: StoredSchedule, at: datetime, now: datetime) -> None:
     """Tells of the instants between the last run and this one whose runs will not come any more."""
     former = await schedule_runs.last_before(connection, row.tenant_id, row.id, at)
     since = max(row.counts_from, former or row.counts_from)
-    passed = list(islice(takewhile(lambda one: one < at, instants(spec_of(row.spec), since)), _MOST_PASSED))
+    passed = list(islice(takewhile(lambda one: one < at, instants(row.when(), since)), MOST_PASSED))
     made = await schedule_runs.made(connection, row.tenant_id, row.id, passed)
     unmade = [one for one in passed if one not in made]
     late = [one for one in unmade if one < now - timedelta(seconds=row.catch_up)]
@@ -120,11 +119,18 @@ async def _tell_missed(connection: AsyncConnection, row: StoredSchedule, at: dat
 
 
 async def unmade_of(
-    connection: AsyncConnection, row: StoredSchedule, now: datetime, *, most: int = _MOST_PASSED
+    connection: AsyncConnection, row: StoredSchedule, now: datetime, *, most: int = MOST_PASSED
 ) -> list[datetime]:
     """Returns the instants that passed while a run may still be made for them, and that have none."""
-    since = max(row.counts_from, now - timedelta(seconds=row.catch_up))
-    passed = list(islice(takewhile(lambda one: one <= now, instants(spec_of(row.spec), since)), most))
+    return await unmade_since(connection, row, now - timedelta(seconds=row.catch_up), now, most=most)
+
+
+async def unmade_since(
+    connection: AsyncConnection, row: StoredSchedule, moment: datetime, now: datetime, *, most: int = MOST_PASSED
+) -> list[datetime]:
+    """Returns the instants between two moments that have no run."""
+    since = max(row.counts_from, moment)
+    passed = list(islice(takewhile(lambda one: one <= now, instants(row.when(), since)), most))
     made = await schedule_runs.made(connection, row.tenant_id, row.id, passed)
     return [one for one in passed if one not in made]
 
@@ -144,7 +150,7 @@ class _Step:
         self._connection, self._row, self._run = connection, row, run
         self._programs, self._now = programs, now
         self._batch, self._scan = limits
-        self._spec: Spec = spec_of(row.spec)
+        self._spec: Spec = row.when()
         self._counts = {name: getattr(run, name) for name in ("seen", "started", "reused", "refused")}
         self._refusals = list(run.refusals)
 

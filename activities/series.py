@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,17 +19,19 @@ from activities.series_sends import NotPossible, Sending, Sends
 from activities.series_starting import wakes_at, wakes_of
 from activities.series_updates import updated
 from crashpoints import crash_here
-from db import flows, series, series_steps
+from db import calendars, flows, series, series_steps
 from db.flow_json import state_document
 from db.series import Entry, Series
 from db.session import Database
 from domain.conditions import ConditionError, holds
+from domain.flow_needs import calendars_of
 from domain.flow_program import Program
 from domain.flow_state import SeriesState
 from domain.flow_steps import Awaited, Call, Confirm, Send, Throttle, Update
 from domain.flows import Decision, Do, Done, Stuck, Wait, decide, taken
 from domain.series import Pause, SeriesInput, SeriesStatus
 
+_SOON = timedelta(seconds=1)
 _MOST_AT_ONCE = 10
 """Steps of one look; after them the workflow is told, so that it stays the one who acts."""
 
@@ -172,6 +174,12 @@ class _Look:
 
     async def _park(self, program: Program, decision: Decision, reason: str, detail: str) -> Pause:
         """Lets the series stand where it is until somebody has mended what keeps it, or something ends it."""
+        missing = calendars_of(program.flow) - decision.state.calendars.keys()
+        if reason == "calendar_missing" and not await calendars.stay_missing(
+            self._connection, self._tenant_id, missing
+        ):
+            # Whoever puts it resumes those that are parked by then: this one is not, and so looks again itself.
+            return Pause(until=self._now + _SOON, shown="its calendar is just being put")
         stood = decision.next
         step = stood.step.id if isinstance(stood, Do) else self._row.step if isinstance(stood, Done) else stood.step_id
         self._note("parked", step, reason=reason, detail=detail)

@@ -1,5 +1,6 @@
 """The audit trail over HTTP, and the one way in which handlers write to it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -45,6 +46,18 @@ async def record(
         actor=principal.actor, action=action, subject_type=subject_type, subject_id=str(subject_id), detail=detail
     )
     await audit.record(connection, principal.tenant_id, change)
+
+
+async def record_all(
+    connection: AsyncConnection, principal: Principal, action: str, subject_ids: Sequence[UUID], **detail: Any
+) -> None:
+    """Writes down that `principal` did the same to many things, one entry for each."""
+    subject_type = action.partition(".")[0]
+    changes = [
+        Change(actor=principal.actor, action=action, subject_type=subject_type, subject_id=str(one), detail=detail)
+        for one in subject_ids
+    ]
+    await audit.record_all(connection, principal.tenant_id, changes)
 
 
 @router.get("", summary="List what was changed")

@@ -1,4 +1,4 @@
-"""Calendars over HTTP: days off that the quiet hours and waits of flows ask."""
+"""Calendars over HTTP: days off that the quiet hours and waits of flows ask, and schedules."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,8 +6,10 @@ from uuid import UUID
 
 from fastapi import Path, Response
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.audit import record
+from activities.schedule_calendars import turn
+from api.audit import record, record_all
 from api.auth import Principal, needs
 from api.etags import IfMatch, IfNoneMatch, check, check_absent, etag
 from api.flow_days import MOST_DAYS, Day
@@ -20,9 +22,12 @@ from api.problems import Problem, not_found
 from api.routing import noun_router
 from api.scopes import Scope
 from api.services import Services, ServicesOf
-from db import calendars, series_hearing
+from db import calendars, outbox, schedules, series_hearing, series_parked
 from db.calendars import StoredCalendar
+from db.series_hearing import woken
+from domain.holidays import missing
 from domain.notifications import LANES, Lane
+from domain.schedules import ScheduleStatus
 
 router = noun_router("/v1/calendars", "Flows")
 
@@ -78,23 +83,26 @@ async def put_calendar(
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Calendar:
-    """Creates the calendar or replaces its days; series that run look at them at once."""
+    """Creates the calendar or replaces its days; series that run and clocks of schedules look at them at once.
+
+    Series that are parked because it was not there go on.
+    """
+    tenant_id, now = principal.tenant_id, services.now()
     days = sorted(set(body.days), key=lambda day: (len(day), day))
-    async with services.database.tenant(principal.tenant_id) as connection:
-        before = await calendars.get(connection, principal.tenant_id, name, lock=True)
+    async with services.database.tenant(tenant_id) as connection:
+        await calendars.lock_name(connection, tenant_id, name)
+        before = await calendars.get(connection, tenant_id, name, lock=True)
         check(if_match, before.updated_at if before else None)
         check_absent(if_none_match, before.updated_at if before else None)
         if before is not None and (before.description, list(before.days)) == (body.description, days):
-            response.headers["ETag"] = etag(before.updated_at)
-            return Calendar.model_validate(before)
-        row, is_new = await calendars.put(
-            connection, principal.tenant_id, name, description=body.description, days=days
-        )
-        await record(connection, principal, "calendar.created" if is_new else "calendar.replaced", name)
-        for flow_id in await calendars.users(connection, principal.tenant_id, name):
-            cause = f"calendar/{row.id}/{row.updated_at.timestamp()}"
-            lane = LANES[Lane.BULK]
-            await series_hearing.wake_all(connection, principal.tenant_id, flow_id, cause=cause, lane=lane)
+            row, is_new = before, False
+        else:
+            asking = await schedules.asking(connection, tenant_id, name, lock=True)
+            row, is_new = await calendars.put(connection, tenant_id, name, description=body.description, days=days)
+            facts = {"schedules": await turn(connection, asking, now)}
+            await record(connection, principal, "calendar.created" if is_new else "calendar.replaced", name, **facts)
+            await _wake(connection, row, tenant_id)
+        await _resume(connection, principal, row, now)
     services.wake()
     if is_new:
         response.status_code = 201
@@ -126,17 +134,54 @@ async def get_calendar(name: Name, principal: Reader, services: ServicesOf, resp
     responses=problem_responses(Kind.WRONG_STATE, Kind.PRECONDITION_FAILED),
 )
 async def delete_calendar(name: Name, principal: Writer, services: ServicesOf, if_match: IfMatch = None) -> None:
-    """Removes a calendar that no published flow and no running series asks."""
+    """Removes a calendar that no published flow, no running series and no schedule asks."""
     async with services.database.tenant(principal.tenant_id) as connection:
         row = await calendars.get(connection, principal.tenant_id, name, lock=True)
         if row is None:
             raise not_found("calendar")
         check(if_match, row.updated_at)
-        if used := await calendars.users(connection, principal.tenant_id, name):
-            named = ", ".join(list(used.values())[:5])
-            raise Problem(Kind.WRONG_STATE, f"Flows ask this calendar ({named}); let them ask another one first.")
+        await _demand_unused(connection, principal.tenant_id, name)
         await calendars.remove(connection, principal.tenant_id, row.id)
         await record(connection, principal, "calendar.deleted", name)
+
+
+async def _wake(connection: AsyncConnection, row: StoredCalendar, tenant_id: UUID) -> None:
+    """Lets the series that run by flows that ask a calendar look again."""
+    for flow_id in await calendars.users(connection, tenant_id, row.name):
+        await series_hearing.wake_all(connection, tenant_id, flow_id, cause=_cause(row), lane=LANES[Lane.BULK])
+
+
+async def _resume(connection: AsyncConnection, principal: Principal, row: StoredCalendar, now: datetime) -> None:
+    """Lets series go on that are parked for want of a calendar, on record as what its putter did."""
+    told = {"from": "parked", "reason": f"the calendar {row.name!r} is there"}
+    resumed = await series_parked.go_on(
+        connection,
+        principal.tenant_id,
+        reason="calendar_missing",
+        detail=missing(row.name),
+        told={**told, "by": principal.actor},
+        at=now,
+    )
+    await record_all(connection, principal, "series.resumed", resumed, **told)
+    signals = [woken(series_id, _cause(row)) for series_id in resumed]
+    await outbox.add_signals(connection, principal.tenant_id, signals, lane=LANES[Lane.BULK])
+
+
+def _cause(row: StoredCalendar) -> str:
+    return f"calendar/{row.id}/{row.updated_at.timestamp()}"
+
+
+async def _demand_unused(connection: AsyncConnection, tenant_id: UUID, name: str) -> None:
+    """Raises that a calendar is asked, and by whom."""
+    rows = await schedules.asking(connection, tenant_id, name)
+    used = {
+        "Flows": list((await calendars.users(connection, tenant_id, name)).values()),
+        "Schedules": [row.name for row in rows if row.status != ScheduleStatus.ENDED],
+    }
+    for what, names in used.items():
+        if names:
+            named = ", ".join(names[:5])
+            raise Problem(Kind.WRONG_STATE, f"{what} ask this calendar ({named}); let them ask another one first.")
 
 
 async def _existing(services: Services, principal: Principal, name: str) -> StoredCalendar:

@@ -5,8 +5,8 @@ anchors, which could make a small file huge.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -17,6 +17,7 @@ from api.flow_reading import flow_of
 from api.json_body import parse
 from api.problems import Problem
 from domain.faults import Fault, escape_pointer
+from domain.flow_members import Placed
 from domain.flow_steps import Flow
 
 LARGEST = 256 * 1024
@@ -46,6 +47,25 @@ class Misprint:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowText:
+    """What a file says: the flow, or everything that is wrong with it in the order of its lines.
+
+    Attributes:
+        expressions: The conditions and expressions of the flow, as far as they can be read.
+        places: The line and the column of each part, by its pointer.
+    """
+
+    flow: Flow | None = None
+    misprints: tuple[Misprint, ...] = ()
+    expressions: tuple[Placed, ...] = ()
+    places: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+
+    def at(self, pointer: str, message: str) -> Misprint:
+        """Returns words about a part of the file, with the line of that part or of what it should stand in."""
+        return _placed(Fault(pointer=pointer, message=message), self.places)
+
+
 class _Loader(yaml.SafeLoader):
     """Reads plain words as JSON does."""
 
@@ -66,8 +86,14 @@ for _name, _pattern, _first in _PLAIN:
 
 def read(text: str) -> tuple[Flow | None, tuple[Misprint, ...]]:
     """Returns the flow that a file defines, or None and everything that is wrong with it, in the order of its lines."""
+    found = read_text(text)
+    return found.flow, found.misprints
+
+
+def read_text(text: str) -> FlowText:
+    """Returns all that a file says, with the places of its parts."""
     if len(text.encode("utf-8", "replace")) > LARGEST:
-        return None, (_at(1, 1, "the file is larger than 256 KiB"),)
+        return FlowText(misprints=(_at(1, 1, "the file is larger than 256 KiB"),))
     places: dict[str, tuple[int, int]] = {}
     wrong: list[Misprint] = []
     try:
@@ -77,7 +103,7 @@ def read(text: str) -> tuple[Flow | None, tuple[Misprint, ...]]:
         # What YAML does not read may be JSON, which takes tabs and halves of characters; its lines are not known then.
         places, value, found = {}, _json(text), _unreadable(error, text)
         wrong = [] if value is not None else [found]
-    return (None, tuple(wrong)) if wrong else _understood(value, places)
+    return FlowText(misprints=tuple(wrong)) if wrong else _understood(value, places)
 
 
 def _unreadable(error: Exception, text: str) -> Misprint:
@@ -105,15 +131,16 @@ def _json(text: str) -> Any:
         return None
 
 
-def _understood(value: Any, places: dict[str, tuple[int, int]]) -> tuple[Flow | None, tuple[Misprint, ...]]:
+def _understood(value: Any, places: dict[str, tuple[int, int]]) -> FlowText:
     try:
-        found, faults = flow_of(FlowFile.model_validate(value))
+        found, faults, expressions = flow_of(FlowFile.model_validate(value))
     except ValidationError as error:
         faults = tuple(_fault(item, value) for item in error.errors(include_url=False, include_input=False))
-        found = None
+        found, expressions = None, ()
     if not faults:
-        return found, ()
-    return None, tuple(sorted((_placed(fault, places) for fault in faults), key=lambda one: (one.line, one.column)))
+        return FlowText(flow=found, expressions=expressions, places=places)
+    misprints = sorted((_placed(fault, places) for fault in faults), key=lambda one: (one.line, one.column))
+    return FlowText(misprints=tuple(misprints), expressions=expressions, places=places)
 
 
 def _value(
@@ -187,7 +214,7 @@ def _has(value: Any, step: Any) -> bool:
     return isinstance(value, dict) and step in value
 
 
-def _placed(fault: Fault, places: dict[str, tuple[int, int]]) -> Misprint:
+def _placed(fault: Fault, places: Mapping[str, tuple[int, int]]) -> Misprint:
     """Returns a fault with the line of what it points at, or of what that should stand in."""
     pointer = fault.pointer
     while pointer and pointer not in places:

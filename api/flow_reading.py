@@ -13,6 +13,7 @@ from domain import durations
 from domain import flow_steps as flow
 from domain.conditions import ConditionError, check
 from domain.faults import Fault
+from domain.flow_members import Placed
 from domain.quiet_hours import InQuiet, Quiet, QuietHours
 from domain.recipients import Channel
 
@@ -20,8 +21,8 @@ KNOWN = frozenset({"event", "recipient", "series", "data", "outcomes", "heard"})
 """What conditions and expressions of a flow may see."""
 
 
-def flow_of(file: wire.FlowFile) -> tuple[flow.Flow, tuple[Fault, ...]]:
-    """Returns the flow that a file defines, and what is wrong with it beyond its shape."""
+def flow_of(file: wire.FlowFile) -> tuple[flow.Flow, tuple[Fault, ...], tuple[Placed, ...]]:
+    """Returns the flow that a file defines, what is wrong with it beyond its shape, and its expressions."""
     reading = _Reading(file)
     steps = reading.steps(file.steps, "/steps")
     if reading.count > 5 * wire.MOST_STEPS:
@@ -47,7 +48,7 @@ def flow_of(file: wire.FlowFile) -> tuple[flow.Flow, tuple[Fault, ...]]:
         stop_if=file.stop_if,
         quiet=_quiet(file.quiet_hours),
     )
-    return found, tuple(reading.faults)
+    return found, tuple(reading.faults), tuple(reading.expressions)
 
 
 class _Reading:
@@ -55,15 +56,17 @@ class _Reading:
 
     def __init__(self, file: wire.FlowFile) -> None:
         self.faults: list[Fault] = []
+        self.expressions: list[Placed] = []
         self.count = 0
         self._given = set(_ids(file.model_dump()))
         self._seen: set[str] = set()
         self._made: Counter[str] = Counter()
 
     def judge(self, condition: str | None, pointer: str) -> None:
-        """Notes what is wrong with a condition."""
+        """Notes a condition, and what is wrong with it."""
         if condition is None:
             return
+        self.expressions.append(Placed(pointer=pointer, expression=condition))
         try:
             check(condition, KNOWN)
         except ConditionError as error:

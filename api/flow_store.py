@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.audit import record
 from api.auth import Principal, needs
-from api.flow_files import read
+from api.flow_files import FlowText, read_text
 from api.flow_publishing import Publishing, Waiting, publish, waiting_at
+from api.flow_warnings import FlowWarning, warnings_of
 from api.flow_words import FlowName, StepId
 from api.flows import Definition, Reader, under_definition
 from api.models import Body, Shown, Text, Whole
@@ -85,6 +86,9 @@ class Pushed(Shown):
     name: str
     version: int
     created: bool
+    warnings: list[FlowWarning] = Field(
+        default_factory=list, description="What its expressions name and no event has that starts it."
+    )
 
 
 class FlowChange(Body):
@@ -122,11 +126,12 @@ class Published(Shown):
 async def push_flow(name: Name, body: FlowPush, principal: Writer, services: ServicesOf) -> Pushed:
     """Keeps a definition as the next version of a flow, which is made if there is none; nothing runs by it yet."""
     source = str(body.definition)
-    flow = await asyncio.to_thread(_definition, name, source)
+    text, flow = await asyncio.to_thread(_definition, name, source)
     async with services.database.tenant(principal.tenant_id) as connection:
         stored = await flows.create(connection, principal.tenant_id, name)
         number, is_new = await _push(connection, principal, stored, flow, source)
-    return Pushed(name=name, version=number, created=is_new)
+    warnings = await warnings_of(services.database, principal.tenant_id, text)
+    return Pushed(name=name, version=number, created=is_new, warnings=warnings)
 
 
 @router.get("", summary="List flows")
@@ -221,15 +226,16 @@ async def existing(connection: AsyncConnection, tenant_id: UUID, name: str, *, l
     return found
 
 
-def _definition(name: str, source: str) -> Flow:
-    """Returns the flow that a definition is, or raises everything that is wrong with it."""
-    flow, misprints = read(source)
+def _definition(name: str, source: str) -> tuple[FlowText, Flow]:
+    """Returns a definition and the flow that it is, or raises everything that is wrong with it."""
+    text = read_text(source)
+    flow = text.flow
     if flow is None:
-        raise invalid(*map(under_definition, misprints))
+        raise invalid(*map(under_definition, text.misprints))
     if flow.name != name:
         message = f"the definition calls itself {flow.name!r}, the path {name!r}; make them the same"
         raise invalid(Fault(pointer="/definition/name", message=message))
-    return flow
+    return text, flow
 
 
 async def _push(

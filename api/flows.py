@@ -10,13 +10,15 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from api.auth import Principal, needs
 from api.flow_days import MOST_DAYS, Day
-from api.flow_files import LARGEST, Misprint, read
+from api.flow_files import LARGEST, Misprint, read, read_text
+from api.flow_warnings import FlowWarning, warnings_of
 from api.flow_words import Anchor, CalendarName
 from api.models import Body, Json, JsonObject, Moment, Shown, Text
 from api.problems import invalid
 from api.recipient_models import Zone
 from api.routing import noun_router
 from api.scopes import Scope
+from api.services import ServicesOf
 from api.template_models import NamedTopic
 from domain.conditions import ConditionError, holds
 from domain.faults import Fault
@@ -67,10 +69,13 @@ class FlowFault(Shown):
 
 
 class FlowChecked(Shown):
-    """What is wrong with a definition, in the order of its lines."""
+    """What is wrong with a definition, in the order of its lines; a warning makes it no less valid."""
 
     valid: bool
     faults: list[FlowFault]
+    warnings: list[FlowWarning] = Field(
+        default_factory=list, description="What its expressions name and no event has that starts it."
+    )
 
 
 class ScriptedHearing(Body):
@@ -120,11 +125,12 @@ class FlowPreviewed(Shown):
 
 
 @router.post("/check", summary="Check a flow")
-async def check_flow(body: FlowCheck, principal: Reader) -> FlowChecked:  # noqa: ARG001 - asks for the scope
+async def check_flow(body: FlowCheck, principal: Reader, services: ServicesOf) -> FlowChecked:
     """Tells everything that is wrong with a definition; a wrong one is an answer, too, not an error."""
-    found, misprints = await asyncio.to_thread(read, str(body.definition))
-    faults = [FlowFault.model_validate(one) for one in misprints]
-    return FlowChecked(valid=found is not None, faults=faults)
+    text = await asyncio.to_thread(read_text, str(body.definition))
+    faults = [FlowFault.model_validate(one) for one in text.misprints]
+    warnings = await warnings_of(services.database, principal.tenant_id, text)
+    return FlowChecked(valid=text.flow is not None, faults=faults, warnings=warnings)
 
 
 @router.post("/preview", summary="Preview a flow")

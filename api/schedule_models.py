@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from api.flow_words import Day, FlowName, Length
+from api.flow_words import CalendarName, Day, FlowName, Length
 from api.models import Body, JsonObject, Moment, Shown
 from api.paging import Page
 from api.recipient_models import Zone
@@ -19,7 +19,7 @@ from db.schedules import NewSchedule, StoredSchedule
 from domain import cron, durations
 from domain.calendar import is_in_reach, zone_of
 from domain.durations import Span
-from domain.schedules import ScheduleStatus, Spec, instants, spec_of
+from domain.schedules import ScheduleStatus, Spec, instants
 
 SHOWN_AHEAD = 5
 ScheduleId = Annotated[UUID, Path(description="The schedule.")]
@@ -67,6 +67,9 @@ class Without(Body):
 
     dates: list[date] = Field(default_factory=list, max_length=400, examples=[["2027-01-26"]])
     weekdays: list[Day] = Field(default_factory=list, max_length=6)
+    calendars: Annotated[list[CalendarName], Field(max_length=20)] | None = Field(
+        default=None, description="Calendars whose days are left out, as they are at the time.", examples=[["india"]]
+    )
 
 
 class SpecBody(Body):
@@ -234,7 +237,7 @@ def shown(row: StoredSchedule, now: datetime) -> ScheduleShown:
 
 def shown_in_full(row: StoredSchedule, now: datetime) -> ScheduleDetail:
     """Returns a schedule with its next instants."""
-    due = ahead(spec_of(row.spec), now, SHOWN_AHEAD) if row.status == ScheduleStatus.ACTIVE else []
+    due = ahead(row.when(), now, SHOWN_AHEAD) if row.status == ScheduleStatus.ACTIVE else []
     return ScheduleDetail.model_validate({**_members(row, now), "next": due})
 
 
@@ -252,7 +255,7 @@ def run_shown(run: Run) -> RunShown:
 
 def _members(row: StoredSchedule, now: datetime) -> Mapping[str, Any]:
     names = ScheduleShown.model_fields.keys() - {"catch_up", "next_at"}
-    following = next(instants(spec_of(row.spec), now), None) if row.status == ScheduleStatus.ACTIVE else None
+    following = next(instants(row.when(), now), None) if row.status == ScheduleStatus.ACTIVE else None
     length = str(Span(exact=timedelta(seconds=row.catch_up)))
     return {**{name: getattr(row, name) for name in names}, "catch_up": length, "next_at": following}
 

@@ -31,7 +31,7 @@ from api.schedule_models import (
     run_shown,
     shown_in_full,
 )
-from api.schedules import CreateKey, Reader, Writer, found
+from api.schedules import CreateKey, Reader, Writer, days_of, found
 from api.services import Services, ServicesOf
 from db import outbox, schedule_runs, schedules
 from db.schedules import StoredSchedule
@@ -52,7 +52,10 @@ _SHOWN = 5
 @router.post("/preview", summary="Preview a schedule")
 async def preview_schedule(body: SchedulePreviewBody, principal: Reader, services: ServicesOf) -> SchedulePreview:
     """Returns the next ten instants of a spec, and what a query would select now; nothing is changed."""
-    now, spec = services.now(), spec_of(body.spec.document())
+    now = services.now()
+    async with services.database.tenant(principal.tenant_id) as connection:
+        days = await days_of(connection, principal.tenant_id, body.spec)
+    spec = spec_of(body.spec.document(), days)
     action = action_of(body.action.model_dump(mode="json", exclude_none=True)) if body.action else None
     selected = None
     if isinstance(action, StartEach):

@@ -1,5 +1,6 @@
 """Schedules over HTTP: made, found, replaced, removed; each change is a row and a word to its clock."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -16,14 +17,22 @@ from api.problem_types import Kind
 from api.problems import Problem, invalid, not_found
 from api.routing import noun_router
 from api.schedule_action_models import flows_of
-from api.schedule_models import ScheduleBody, ScheduleDetail, ScheduleId, SchedulePage, shown, shown_in_full
+from api.schedule_models import (
+    ScheduleBody,
+    ScheduleDetail,
+    ScheduleId,
+    SchedulePage,
+    SpecBody,
+    shown,
+    shown_in_full,
+)
 from api.scopes import Scope
 from api.services import Services, ServicesOf
-from db import flows, schedules
+from db import calendars, flows, schedules
 from db.schedules import NewSchedule, ScheduleFilter, StoredSchedule
 from domain import keys
 from domain.faults import Fault
-from domain.schedules import ScheduleStatus, instants, spec_of
+from domain.schedules import ScheduleStatus, calendars_of, instants, spec_of
 
 router = noun_router("/v1/schedules", "Schedules")
 
@@ -57,7 +66,8 @@ async def create_schedule(
     async with services.database.tenant(tenant_id) as connection:
         known, made = await _repeated(connection, tenant_id, idempotency_key, digest), None
         if known is None:
-            await _check(connection, services, tenant_id, body, new)
+            days = await days_of(connection, tenant_id, body.spec, hold=True)
+            await _check(connection, services, tenant_id, body, days)
             made = await schedules.create(
                 connection, tenant_id, new, idempotency_key=idempotency_key, request_hash=digest
             )
@@ -121,10 +131,11 @@ async def replace_schedule(
     """
     tenant_id, new = principal.tenant_id, body.new()
     async with services.database.tenant(tenant_id) as connection:
+        days = await days_of(connection, tenant_id, body.spec, hold=True)  # before its lock, as whoever changes them
         row = await found(connection, tenant_id, schedule_id, lock=True)
         check(if_match, row.updated_at)
         if not _says(row, new):
-            await _check(connection, services, tenant_id, body, new)
+            await _check(connection, services, tenant_id, body, days)
             row = await _replace(connection, services, row, new)
             await record(connection, principal, "schedule.replaced", row.id, name=row.name)
     return _answer(services, response, row)
@@ -158,6 +169,21 @@ async def found(
     return row
 
 
+async def days_of(
+    connection: AsyncConnection, tenant_id: UUID, spec: SpecBody, *, hold: bool = False
+) -> Mapping[str, Sequence[str]]:
+    """Returns the days of the calendars that a spec names, or raises that one is not there; `hold` keeps them there."""
+    names = calendars_of(spec.document())
+    found = await calendars.days(connection, tenant_id, names, hold=hold)
+    if missing := [(place, name) for place, name in enumerate(names) if name not in found]:
+        faults = [
+            Fault(pointer=f"/spec/except/calendars/{place}", message=f"there is no calendar {name!r}; put it first")
+            for place, name in missing
+        ]
+        raise invalid(*faults)
+    return found
+
+
 async def _repeated(
     connection: AsyncConnection, tenant_id: UUID, idempotency_key: str | None, digest: bytes | None
 ) -> StoredSchedule | None:
@@ -170,11 +196,15 @@ async def _repeated(
 
 
 async def _check(
-    connection: AsyncConnection, services: Services, tenant_id: UUID, body: ScheduleBody, new: NewSchedule
+    connection: AsyncConnection,
+    services: Services,
+    tenant_id: UUID,
+    body: ScheduleBody,
+    days: Mapping[str, Sequence[str]],
 ) -> None:
     """Raises where nothing would ever run, or a flow does not exist."""
     faults = []
-    if next(instants(spec_of(new.spec), services.now()), None) is None:
+    if next(instants(spec_of(body.spec.document(), days), services.now()), None) is None:
         message = "this lies in the past" if body.spec.at else "nothing is ever due by this"
         faults.append(Fault(pointer="/spec/at" if body.spec.at else "/spec", message=message))
     for pointer, name in flows_of(body.action):

@@ -1,6 +1,6 @@
 """The audit trail: written in the transaction of the change that it tells about, never changed afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,16 +51,25 @@ class Change:
 
 async def record(connection: AsyncConnection, tenant_id: UUID, change: Change) -> None:
     """Writes down a change."""
-    values = {
-        "tenant_id": tenant_id,
-        "id": uuid_utils.compat.uuid7(),
-        "actor": change.actor,
-        "action": change.action,
-        "subject_type": change.subject_type,
-        "subject_id": change.subject_id,
-        "detail": dict(change.detail),
-    }
-    await connection.execute(audit_entry.insert().values(values))
+    await record_all(connection, tenant_id, [change])
+
+
+async def record_all(connection: AsyncConnection, tenant_id: UUID, changes: Sequence[Change]) -> None:
+    """Writes down changes."""
+    rows = [
+        {
+            "tenant_id": tenant_id,
+            "id": uuid_utils.compat.uuid7(),
+            "actor": change.actor,
+            "action": change.action,
+            "subject_type": change.subject_type,
+            "subject_id": change.subject_id,
+            "detail": dict(change.detail),
+        }
+        for change in changes
+    ]
+    if rows:
+        await connection.execute(audit_entry.insert(), rows)
 
 
 async def page(

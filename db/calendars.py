@@ -23,6 +23,10 @@ WHERE f.tenant_id = :tenant
 ORDER BY f.name
 """)
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:place AS text), 0))")
+# Never waited for: whoever puts a calendar waits for rows of series that are looked at.
+_TRY = text("SELECT pg_try_advisory_xact_lock_shared(hashtextextended(CAST(:place AS text), 0))")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCalendar:
@@ -75,13 +79,38 @@ async def holidays(
     connection: AsyncConnection, tenant_id: UUID, names: Collection[str], *, hold: bool = False
 ) -> Mapping[str, Holidays]:
     """Returns the days of those of some calendars that are there; `hold` keeps them from being removed meanwhile."""
+    found = await days(connection, tenant_id, names, hold=hold)
+    return {name: read(said) for name, said in found.items()}
+
+
+async def days(
+    connection: AsyncConnection, tenant_id: UUID, names: Collection[str], *, hold: bool = False
+) -> Mapping[str, Sequence[str]]:
+    """Returns what those of some calendars say that are there; `hold` as with `holidays`."""
     if not names:
         return {}
     query = select(calendar.c.name, calendar.c.days).where(
         calendar.c.tenant_id == tenant_id, calendar.c.name.in_(names)
     )
     rows = await connection.execute(query.with_for_update(read=True, key_share=True) if hold else query)
-    return {row.name: read(row.days) for row in rows}
+    return {row.name: row.days for row in rows}
+
+
+async def lock_name(connection: AsyncConnection, tenant_id: UUID, name: str) -> None:
+    """Lets no series be parked for want of a calendar in this transaction, whether or not it is there."""
+    await connection.execute(_LOCK, {"place": _place(tenant_id, name)})
+
+
+async def stay_missing(connection: AsyncConnection, tenant_id: UUID, names: Collection[str]) -> bool:
+    """Tells whether calendars are not there and are not put before this transaction ends."""
+    for name in sorted(names):
+        if not (await connection.execute(_TRY, {"place": _place(tenant_id, name)})).scalar_one():
+            return False
+    return not await days(connection, tenant_id, names)
+
+
+def _place(tenant_id: UUID, name: str) -> str:
+    return f"calendar/{tenant_id}/{name}"
 
 
 async def users(connection: AsyncConnection, tenant_id: UUID, name: str) -> Mapping[UUID, str]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 from prometheus_client import Counter
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -170,6 +170,18 @@ async def schema(connection: AsyncConnection, tenant_id: UUID, type_id: UUID) ->
     )
     row = (await connection.execute(asked)).one_or_none()
     return (row.version, row.schema) if row is not None else (0, None)
+
+
+async def described(
+    connection: AsyncConnection, tenant_id: UUID, patterns: Sequence[str], *, limit: int
+) -> Mapping[str, Mapping[str, Any] | None]:
+    """Returns the types that patterns mean and that are known or were met, each with its schema, if it has one."""
+    exact = [one for one in patterns if not one.endswith("*")]
+    beginnings = [event_type.c.type.startswith(one[:-1], autoescape=True) for one in patterns if one.endswith("*")]
+    asked = select(event_type.c.type, event_type.c.schema).where(
+        event_type.c.tenant_id == tenant_id, or_(event_type.c.type.in_(exact), *beginnings)
+    )
+    return {row.type: row.schema for row in await connection.execute(asked.order_by(event_type.c.type).limit(limit))}
 
 
 async def refuse(connection: AsyncConnection, tenant_id: UUID, type_: str, refusal: Mapping[str, Any]) -> None:

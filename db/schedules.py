@@ -1,6 +1,6 @@
 """Schedules as people read and change them; whoever changes one leaves word for its clock in the same commit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,11 +8,12 @@ from uuid import UUID
 
 import uuid_utils.compat
 from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import outbox
-from db.schedule_tables import schedule, schedule_run
+from db.schedule_tables import calendar, schedule, schedule_run
+from domain.schedules import Spec, spec_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class StoredSchedule:
         flow: Whose series its runs start; None where they take events.
         catch_up: Seconds for which a run that was missed is still made.
         counts_from: The moment after which its instants count.
+        calendars: The days of the calendars that its spec names, by their names.
     """
 
     tenant_id: UUID
@@ -42,6 +44,11 @@ class StoredSchedule:
     last_run_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    calendars: Mapping[str, Sequence[str]] = field(repr=False)
+
+    def when(self) -> Spec:
+        """Returns when it is due, by its calendars as they are."""
+        return spec_of(self.spec, self.calendars)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,15 @@ class ScheduleFilter:
     flow: str | None = None
 
 
-_COLUMNS = tuple(schedule.c[name] for name in StoredSchedule.__dataclass_fields__)
+_NAMED = schedule.c.spec[("except", "calendars")]
+_DAYS = (
+    select(func.coalesce(func.jsonb_object_agg(calendar.c.name, calendar.c.days), text("'{}'::jsonb"), type_=JSONB))
+    .where(calendar.c.tenant_id == schedule.c.tenant_id, _NAMED.has_key(calendar.c.name))
+    .correlate(schedule)
+    .scalar_subquery()
+    .label("calendars")
+)
+_COLUMNS = (*(schedule.c[name] for name in StoredSchedule.__dataclass_fields__ if name != "calendars"), _DAYS)
 
 
 async def create(
@@ -98,8 +113,10 @@ async def get(
     connection: AsyncConnection, tenant_id: UUID, schedule_id: UUID, *, lock: bool = False
 ) -> StoredSchedule | None:
     """Returns a schedule; `lock` keeps everybody else from changing it, and its runs from a step, meanwhile."""
-    query = select(*_COLUMNS).where(schedule.c.tenant_id == tenant_id, schedule.c.id == schedule_id)
-    query = query.with_for_update(key_share=True) if lock else query
+    own = (schedule.c.tenant_id == tenant_id, schedule.c.id == schedule_id)
+    if lock:  # before reading, so that the days of calendars are those that stand once it is locked
+        await connection.execute(select(schedule.c.id).where(*own).with_for_update(key_share=True))
+    query = select(*_COLUMNS).where(*own)
     row = (await connection.execute(query)).mappings().one_or_none()
     return StoredSchedule(**row) if row else None
 
@@ -112,6 +129,19 @@ async def by_name(connection: AsyncConnection, tenant_id: UUID, name: str) -> St
 async def by_idempotency_key(connection: AsyncConnection, tenant_id: UUID, key: str) -> StoredSchedule | None:
     """Returns the schedule that an idempotency key made."""
     return await _one(connection, tenant_id, schedule.c.idempotency_key == key)
+
+
+async def asking(
+    connection: AsyncConnection, tenant_id: UUID, calendar_name: str, *, lock: bool = False
+) -> list[StoredSchedule]:
+    """Returns the schedules that name a calendar, also those that are over; `lock` as with `get`."""
+    own = (schedule.c.tenant_id == tenant_id, _NAMED.has_key(calendar_name))
+    if lock:
+        await connection.execute(
+            select(schedule.c.id).where(*own).order_by(schedule.c.id).with_for_update(key_share=True)
+        )
+    rows = await connection.execute(select(*_COLUMNS).where(*own).order_by(schedule.c.id))
+    return [StoredSchedule(**row) for row in rows.mappings()]
 
 
 async def _one(connection: AsyncConnection, tenant_id: UUID, condition: Any) -> StoredSchedule | None:

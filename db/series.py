@@ -116,13 +116,6 @@ async def latest_of_key(connection: AsyncConnection, tenant_id: UUID, flow_id: U
     return Series(**row) if row else None
 
 
-async def by_idempotency_key(connection: AsyncConnection, tenant_id: UUID, key: str) -> Series | None:
-    """Returns the series that an idempotency key began."""
-    asked = select(*COLUMNS).select_from(JOINED).where(series.c.tenant_id == tenant_id, series.c.idempotency_key == key)
-    row = (await connection.execute(asked)).mappings().one_or_none()
-    return Series(**row) if row else None
-
-
 async def get(connection: AsyncConnection, tenant_id: UUID, series_id: UUID, *, lock: bool = False) -> Series | None:
     """Returns a series; `lock` keeps everybody else from changing it in this transaction."""
     mine = (series.c.tenant_id == tenant_id, series.c.id == series_id)

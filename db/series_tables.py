@@ -150,6 +150,18 @@ series_tombstone = tenant_table(
     Index("series_tombstone_created_idx", "created_at"),
 )
 
+series_start = tenant_table(
+    "series_start",
+    col("idempotency_key"),
+    col("request_hash", LargeBinary),
+    col("result"),
+    col("series_id", Uuid, null=True),
+    col("replaced", Uuid, null=True),
+    moment("created_at", null=False),
+    UniqueConstraint("tenant_id", "idempotency_key"),
+    one_of("result", "started", "reused", "ignored", "stopped_before_start"),
+)
+
 event = tenant_table(
     "event",
     col("source"),

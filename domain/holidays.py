@@ -54,6 +54,11 @@ class MissingCalendarError(LookupError):
     """There is no calendar of a name that a flow asks."""
 
 
+def missing(name: str) -> str:
+    """Returns the words in which a calendar is missed: by them those are found again that wait for it."""
+    return f"there is no calendar {name!r}; put one, or correct the name"
+
+
 def holidays_of(name: str | None, calendars: Mapping[str, Holidays]) -> Holidays:
     """Returns the days of a calendar, or none where no calendar is asked.
 
@@ -63,5 +68,5 @@ def holidays_of(name: str | None, calendars: Mapping[str, Holidays]) -> Holidays
     if name is None:
         return NO_HOLIDAYS
     if (found := calendars.get(name)) is None:
-        raise MissingCalendarError(f"there is no calendar {name!r}; put one, or correct the name")
+        raise MissingCalendarError(missing(name))
     return found

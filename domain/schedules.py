@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from domain import cron, durations
 from domain.calendar import at_local, zone_of
 from domain.cron import Cron
+from domain.holidays import Holidays, read
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Two leap days lie eight years apart at most.
@@ -83,6 +84,7 @@ class Spec:
         jitter: How much later than it was due a run may begin.
         without_dates: Days of the zone without runs.
         without_weekdays: From Monday, which is 0.
+        holidays: The days off of calendars, on which nothing runs either.
     """
 
     crons: tuple[Cron, ...] = ()
@@ -93,10 +95,20 @@ class Spec:
     jitter: timedelta = timedelta(0)
     without_dates: frozenset[date] = field(default_factory=frozenset)
     without_weekdays: frozenset[int] = field(default_factory=frozenset)
+    holidays: tuple[Holidays, ...] = ()
+
+    def leaves_out(self, day: date) -> bool:
+        """Tells whether nothing runs on a day of the zone."""
+        if day in self.without_dates or day.weekday() in self.without_weekdays:
+            return True
+        return any(day in one for one in self.holidays)
 
 
-def spec_of(document: Mapping[str, Any]) -> Spec:
-    """Returns a spec as it is stored; what was parsed at the edge is not checked again."""
+def spec_of(document: Mapping[str, Any], calendars: Mapping[str, Sequence[str]] | None = None) -> Spec:
+    """Returns a spec as it is stored, with the days of the calendars that it names; one that is gone has none.
+
+    What was parsed at the edge is not checked again.
+    """
     written = document.get("cron", ())
     without = document.get("except", {})
     return Spec(
@@ -108,7 +120,14 @@ def spec_of(document: Mapping[str, Any]) -> Spec:
         jitter=durations.parse(document["jitter"]).exact if "jitter" in document else timedelta(0),
         without_dates=frozenset(date.fromisoformat(one) for one in without.get("dates", ())),
         without_weekdays=frozenset(DAYS.index(one) for one in without.get("weekdays", ())),
+        holidays=tuple(read((calendars or {}).get(name, ())) for name in calendars_of(document)),
     )
+
+
+def calendars_of(document: Mapping[str, Any]) -> Sequence[str]:
+    """Returns the names of the calendars whose days a spec leaves out."""
+    names: Sequence[str] = document.get("except", {}).get("calendars", ())
+    return names
 
 
 def instants(spec: Spec, after: datetime) -> Iterator[datetime]:
@@ -131,7 +150,7 @@ def _of(one: Cron, spec: Spec, begin: datetime, zone: ZoneInfo) -> Iterator[date
     day = begin.astimezone(zone).date() - _DAY
     last = day + _FAR + 2 * _DAY
     while day <= last:
-        if one.takes(day) and day not in spec.without_dates and day.weekday() not in spec.without_weekdays:
+        if one.takes(day) and not spec.leaves_out(day):
             if one.is_hourly:
                 yield from sorted(instant for at in one.times for instant in _readings(day, at, zone))
             else:

@@ -3,6 +3,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from stack.flow_store import stored
 from stack.problems import StackError
 
 if TYPE_CHECKING:
+    from api.flow_files import Misprint
     from domain.flow_preview import Entry
     from domain.flow_state import Heard
     from domain.flow_steps import Flow
@@ -25,21 +27,26 @@ Files = Annotated[list[Path], typer.Argument(help="Flow files in YAML or JSON; `
 File = Annotated[Path, typer.Argument(help="A flow file in YAML or JSON; `-` reads from standard input.")]
 _KINDS = ("reply", "tap", "reaction", "delivered", "read", "event")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Ask = Annotated[
+    bool, typer.Option("--ask", help="Ask the installation, too, whether events have what expressions name.")
+]
 
 
 @flow.command()
-def check(files: Files, *, as_json: AsJson = False) -> None:
-    """Checks flow files and prints what is wrong with its line; 0 only if nothing is."""
+def check(files: Files, *, ask: Ask = False, as_json: AsJson = False) -> None:
+    """Checks flow files and prints what is wrong with its line; 0 only if nothing is, whatever is warned of."""
     from api.flow_files import listed, read
+    from stack import flow_warnings
 
-    found = {str(file): read(_text(file))[1] for file in files}
+    texts = {str(file): _text(file) for file in files}
+    found = {name: read(text)[1] for name, text in texts.items()}
+    warnings = flow_warnings.asked({name: text for name, text in texts.items() if not found[name]}) if ask else {}
     if as_json:
-        fields = ("line", "column", "pointer", "message")
-        shown = {name: [{one: getattr(item, one) for one in fields} for item in many] for name, many in found.items()}
-        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(_in_json(found, warnings), ensure_ascii=False, indent=2))
     else:
         for name, misprints in found.items():
-            typer.echo("\n".join(listed(misprints, name)) or f"{name}: nothing is wrong")
+            lines = listed(misprints, name) or [f"{name}: nothing is wrong"]
+            typer.echo("\n".join([*lines, *flow_warnings.listed(warnings.get(name, ()), name)]))
     raise typer.Exit(1 if any(found.values()) else 0)
 
 
@@ -64,6 +71,7 @@ def plan(
     consent: Annotated[
         list[str] | None, typer.Option(help="What the recipient chose already: news=granted, or =denied.")
     ] = None,
+    ask: Ask = False,
     as_json: AsJson = False,
 ) -> None:
     """Shows what a series of a flow would do, when and why; nothing is sent."""
@@ -73,8 +81,13 @@ def plan(
     from domain.flow_preview import simulate
     from domain.flow_program import compiled
     from domain.flow_state import SeriesState
+    from stack import flow_warnings
 
-    definition = _flow(file)
+    text = _text(file)
+    definition = _flow(text, str(file))
+    if ask:
+        for line in flow_warnings.listed(flow_warnings.asked({"": text})[""], str(file)):
+            typer.echo(line, err=True)
     began = _instant(start) if start else datetime.now(UTC).replace(microsecond=0)
     try:
         clock = zone_of(zone)
@@ -89,6 +102,18 @@ def plan(
     typer.echo("\n".join(lines))
 
 
+def _in_json(
+    found: Mapping[str, Sequence["Misprint"]], warnings: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, list[dict[str, Any]]]:
+    fields = ("line", "column", "pointer", "message")
+    shown: dict[str, list[dict[str, Any]]] = {
+        name: [{one: getattr(item, one) for one in fields} for item in many] for name, many in found.items()
+    }
+    for name, many in warnings.items():
+        shown[name] += [{**one, "severity": "warning"} for one in many]
+    return shown
+
+
 def _text(file: Path) -> str:
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
@@ -96,12 +121,12 @@ def _text(file: Path) -> str:
         raise StackError(f"{file} cannot be read: {error}") from error
 
 
-def _flow(file: Path) -> "Flow":
+def _flow(text: str, name: str) -> "Flow":
     from api.flow_files import listed, read
 
-    found, misprints = read(_text(file))
+    found, misprints = read(text)
     if found is None:
-        raise StackError("\n".join(listed(misprints, str(file))))
+        raise StackError("\n".join(listed(misprints, name)))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stack.asking import asking, print_json
+from stack.flow_warnings import listed
 from stack.problems import StackError
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ def push(files: Files, *, at_once: AtOnce = False, as_json: AsJson = False) -> N
     definitions = _definitions(files)
     pushed = []
     with asking() as api:
-        for name, definition in definitions:
+        for file, (name, definition) in zip(files, definitions, strict=True):
             found = api.put(f"/v1/flows/{name}", {"definition": definition})
             if at_once:
                 api.post(f"/v1/flows/{name}/publish", {"version": found["version"], "mode": "pin"})
             pushed.append({**found, "published": at_once})
             if not as_json:
-                typer.echo(_pushed(pushed[-1]))
+                typer.echo("\n".join([_pushed(pushed[-1]), *listed(found["warnings"], str(file))]))
     if as_json:
         print_json(pushed)
 
@@ -155,13 +156,13 @@ def which(event_file: EventFile, *, as_json: AsJson = False) -> None:
 
 def _definitions(files: Sequence[Path]) -> list[tuple[str, str]]:
     """Returns the name and the text of each file, or tells all that is wrong with them."""
-    from api.flow_files import listed, read
+    from api import flow_files
 
     found, wrong = [], []
     for file in files:
         text = _source(file)
-        flow, misprints = read(text)
-        wrong += listed(misprints, str(file))
+        flow, misprints = flow_files.read(text)
+        wrong += flow_files.listed(misprints, str(file))
         if flow is not None:
             found.append((flow.name, text))
     if wrong:

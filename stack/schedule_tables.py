@@ -67,7 +67,16 @@ def _when(spec: Mapping[str, Any]) -> str:
     if "at" in spec:
         return f"once at {spec['at']}"
     written = spec["cron"] if isinstance(spec["cron"], list) else [spec["cron"]]
-    return f"{'; '.join(written)} {spec['zone']}"
+    return f"{'; '.join(written)} {spec['zone']}{_left_out(spec.get('except', {}))}"
+
+
+def _left_out(without: Mapping[str, Any]) -> str:
+    """Returns on which days nothing is due, as far as that is short."""
+    count = len(without.get("dates", ()))
+    dates = f"{count} date{'s' if count > 1 else ''}" if count else ""
+    named = [*without.get("weekdays", ()), *(f"days of {name}" for name in without.get("calendars", ())), dates]
+    told = ", ".join(filter(None, named))
+    return f", not on {told}" if told else ""
 
 
 def _what(action: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
 
-from db import outbox, schedule_runs, schedules
+from activities.schedule_calendars import turn
+from db import calendars, outbox, schedule_runs, schedules
 from db.schedule_runs import Run
 from db.schedules import NewSchedule, StoredSchedule
 from db.series_tables import series
@@ -144,6 +145,28 @@ async def test_the_server_says_the_same_instants(
 
 
 YEARS = {"cron": "0 0 1 1 *"}
+
+
+async def test_a_calendar_that_changes_changes_what_the_clock_knows(
+    database: Database, tenant_id: UUID, client: Client
+) -> None:
+    async def put(*days: str) -> None:
+        async with database.tenant(tenant_id) as connection:
+            before = await schedules.asking(connection, tenant_id, "off", lock=True)
+            await calendars.put(connection, tenant_id, "off", description="", days=days)
+            await turn(connection, before, datetime.now(UTC))
+
+    await put()
+    row = await make(database, tenant_id, {"cron": "0 9 * * *", "except": {"calendars": ["off"]}})
+    await handed_over(database, row)
+    first = (await clock_of(client, row).describe()).info.next_action_times
+    await put(f"{first[0]:%m-%d}", f"{first[2]:%Y-%m-%d}")
+    await handed_over(database, row)
+    said = (await clock_of(client, row).describe()).info.next_action_times
+    assert list(said[:3]) == [first[1], *first[3:5]]
+    after = await read(database, row)
+    assert after is not None
+    assert list(said) == list(islice(instants(after.when(), datetime.now(UTC)), len(said)))
 
 
 async def test_a_pause_holds_the_clock_and_a_removal_takes_it_away(

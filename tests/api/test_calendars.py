@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from db.session import Database
 from db.tables import outbox
-from tests.api import flowing, sending
+from tests.api import flowing, scheduling, sending
 
 QUIET = """
 name: reminder
@@ -98,3 +98,67 @@ async def test_series_that_ask_a_calendar_look_again_when_it_changes(
     assert await woken() == 1
     await client.put("/v1/calendars/india", json={"days": ["08-15"]})
     assert await woken() == 1
+
+
+EXCEPT = {"cron": "0 9 * * *", "zone": "Asia/Kolkata", "except": {"calendars": ["india"]}}
+
+
+async def words(database: Database) -> list[str]:
+    """Returns the words to clocks that are on their way."""
+    async with database.system() as connection:
+        rows = await connection.execute(
+            select(outbox.c.dedup_key).where(outbox.c.kind == "schedule").order_by(outbox.c.id)
+        )
+        return [key.split("/", 2)[2] for key in rows.scalars()]
+
+
+async def test_a_schedule_leaves_out_the_days_of_a_calendar_which_changes_what_comes(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    refused = await client.post("/v1/schedules", json=scheduling.body(spec=EXCEPT))
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/spec/except/calendars/0"
+    await client.put("/v1/calendars/india", json={"days": []})
+    made = await scheduling.make(client, spec=EXCEPT)
+    assert made["spec"]["except"]["calendars"] == ["india"]
+    first, second = (due["local"][:10] for due in made["next"][:2])
+    changed = await client.put("/v1/calendars/india", json={"days": [first]})
+    assert changed.status_code == 200
+    found = (await client.get(f"/v1/schedules/{made['id']}")).json()
+    assert found["next"][0]["local"][:10] == second
+    assert found["next_at"] == found["next"][0]["at"]
+    preview = (await client.post("/v1/schedules/preview", json={"spec": EXCEPT})).json()
+    assert preview["next"][:5] == found["next"]
+    assert await words(database) == ["version/1", "version/2"]
+
+
+async def test_a_calendar_that_a_schedule_names_is_not_removed(client: httpx.AsyncClient) -> None:
+    await client.put("/v1/calendars/india", json={"days": []})
+    made = await scheduling.make(client, spec=EXCEPT)
+    kept = await client.delete("/v1/calendars/india")
+    assert (kept.status_code, "Schedules ask this calendar (daily)" in kept.json()["detail"]) == (409, True)
+    replaced = await client.put(f"/v1/schedules/{made['id']}", json=scheduling.body())
+    assert replaced.status_code == 200
+    assert (await client.delete("/v1/calendars/india")).status_code == 204
+    for path, verb in ((f"/v1/schedules/{made['id']}", "PUT"), ("/v1/schedules/preview", "POST")):
+        sent = scheduling.body(spec=EXCEPT) if verb == "PUT" else {"spec": EXCEPT}
+        assert (await client.request(verb, path, json=sent)).status_code == 422
+
+
+async def test_a_calendar_of_every_day_leaves_nothing_to_come(client: httpx.AsyncClient) -> None:
+    await client.put("/v1/calendars/india", json={"days": ["01-01"]})
+    yearly = {**EXCEPT, "cron": "0 9 1 1 *"}
+    await flowing.publish(client)
+    refused = await client.post("/v1/schedules", json=scheduling.body(spec=yearly))
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/spec")
+
+
+async def test_another_tenant_s_calendar_of_the_name_is_another_one(
+    client: httpx.AsyncClient, other_client: httpx.AsyncClient
+) -> None:
+    await client.put("/v1/calendars/india", json={"days": []})
+    made = await scheduling.make(client, spec=EXCEPT)
+    first = made["next"][0]["local"][:10]
+    await other_client.put("/v1/calendars/india", json={"days": [first]})
+    assert (await client.get(f"/v1/schedules/{made['id']}")).json()["next"] == made["next"]
+    assert (await other_client.delete("/v1/calendars/india")).status_code == 204

@@ -18,9 +18,9 @@ RENAMED = flowing.REMINDER.replace("a_day", "one_day") + "- {send: hello, id: th
 
 
 async def test_a_flow_is_pushed_as_a_version_and_read_as_it_was_pushed(client: httpx.AsyncClient) -> None:
-    assert await flowing.push(client) == {"name": "reminder", "version": 1, "created": True}
-    assert await flowing.push(client) == {"name": "reminder", "version": 1, "created": False}
-    assert await flowing.push(client, NEXT) == {"name": "reminder", "version": 2, "created": True}
+    assert await flowing.push(client) == {"name": "reminder", "version": 1, "created": True, "warnings": []}
+    assert await flowing.push(client) == {"name": "reminder", "version": 1, "created": False, "warnings": []}
+    assert await flowing.push(client, NEXT) == {"name": "reminder", "version": 2, "created": True, "warnings": []}
     flow = (await client.get("/v1/flows/reminder")).json()
     assert (flow["status"], flow["published_version"], flow["newest_version"]) == ("draft", None, 2)
     assert (await client.get("/v1/flows/reminder/versions/2")).json()["source"] == NEXT

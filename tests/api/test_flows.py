@@ -35,7 +35,7 @@ async def preview(client: httpx.AsyncClient, **fields: Any) -> Any:
 
 async def test_a_good_definition_is_valid(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/flows/check", json={"definition": DEFINITION})
-    assert (answer.status_code, answer.json()) == (200, {"valid": True, "faults": []})
+    assert (answer.status_code, answer.json()) == (200, {"valid": True, "faults": [], "warnings": []})
 
 
 async def test_what_is_wrong_is_an_answer(client: httpx.AsyncClient) -> None:
@@ -47,7 +47,7 @@ async def test_what_is_wrong_is_an_answer(client: httpx.AsyncClient) -> None:
 async def test_a_definition_may_be_an_object(client: httpx.AsyncClient) -> None:
     definition = {"name": "hello", "steps": [{"send": "hello"}]}
     answer = await client.post("/v1/flows/check", json={"definition": definition})
-    assert answer.json() == {"valid": True, "faults": []}
+    assert answer.json() == {"valid": True, "faults": [], "warnings": []}
 
 
 async def test_a_preview_tells_what_would_be_sent_and_when(client: httpx.AsyncClient) -> None:

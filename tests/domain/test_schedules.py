@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.calendar import at_local, zone_of
-from domain.schedules import Overlap, instants, left_out, spec_of
+from domain.schedules import Overlap, calendars_of, instants, left_out, spec_of
 
 START = datetime(2027, 1, 1, tzinfo=UTC)
 ZONES = ("UTC", "Asia/Kolkata", "America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Santiago",
@@ -63,6 +63,15 @@ CASES: dict[str, tuple[dict[str, Any], datetime, list[str]]] = {
 @pytest.mark.parametrize(("document", "after", "expected"), CASES.values(), ids=CASES)
 def test_what_comes_next(document: dict[str, Any], after: datetime, expected: list[str]) -> None:
     assert following(document, after, max(len(expected), 1)) == expected
+
+
+def test_days_of_calendars_are_left_out_and_one_that_is_gone_has_none() -> None:
+    document = {"cron": "0 9 * * *", "except": {"weekdays": ["sat"], "calendars": ["india", "bank", "gone"]}}
+    days = {"india": ["01-01", "2027-01-03"], "bank": ["2027-01-05"], "other": ["01-04"]}
+    found = list(islice(instants(spec_of(document, days), START), 3))
+    assert found == [utc(2027, 1, 4, 9), utc(2027, 1, 6, 9), utc(2027, 1, 7, 9)]
+    assert calendars_of(document) == ["india", "bank", "gone"]
+    assert calendars_of({"cron": "0 9 * * *"}) == ()
 
 
 def test_a_jitter_is_read() -> None:

@@ -76,7 +76,7 @@ async def test_pushing_and_publishing_at_once(carillon: Command, client: httpx.A
     flow = await read(client, "/v1/flows/reminder")
     assert (flow["status"], flow["published_version"]) == ("active", 2)
     as_json = json.loads((await carillon("push", "-", "--json", said=NEXT)).stdout)
-    assert as_json == [{"name": "reminder", "version": 2, "created": False, "published": False}]
+    assert as_json == [{"name": "reminder", "version": 2, "created": False, "warnings": [], "published": False}]
 
 
 async def test_nothing_is_pushed_if_one_file_is_wrong(

@@ -65,6 +65,18 @@ async def test_a_file_becomes_a_schedule_and_replaces_it(
     assert len((await client.get("/v1/schedules")).json()["data"]) == 1
 
 
+async def test_a_schedule_is_shown_with_the_days_that_it_leaves_out(
+    carillon: Command, client: httpx.AsyncClient, file: str
+) -> None:
+    await client.put("/v1/calendars/india", json={"days": ["08-15"]})
+    text = OVERDUE.replace("dates: [2027-01-26]", "dates: [2027-01-26], weekdays: [wed], calendars: [india]")
+    refused = await carillon("create", "-", said=text.replace("india", "mars"))
+    assert "there is no calendar 'mars'" in str(refused.exception)
+    assert (await carillon("create", "-", said=text)).exit_code == 0
+    told = await carillon("show", "overdue")
+    assert "0 9 * * mon-fri Asia/Kolkata, not on wed, days of india, 1 date" in told.output
+
+
 async def test_a_preview_says_when_and_for_whom(carillon: Command, client: httpx.AsyncClient, file: str) -> None:
     await flowing.start(client)
     told = await carillon("preview", file)

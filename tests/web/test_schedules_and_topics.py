@@ -41,6 +41,15 @@ async def test_the_list_says_when_each_runs_next(browser: Browser, place: str) -
     assert '<a href="/console/schedules" aria-current="page">' in page
 
 
+async def test_a_page_says_on_which_days_nothing_runs(browser: Browser, api: httpx.AsyncClient) -> None:
+    await api.put("/v1/calendars/india", json={"days": ["08-15"]})
+    without = {"calendars": ["india"], "weekdays": ["sat", "sun"], "dates": ["2027-01-04", "2027-01-05"]}
+    made = await scheduling.make(api, spec={**scheduling.DAILY, "except": without})
+    page = (await browser.see(f"/console/schedules/{made['id']}")).text
+    told = "days of <code>india</code>, sat, sun, 2027-01-04, 2027-01-05"
+    assert f"<dt>not on</dt><dd>{told}</dd>" in page
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [({"status": "active"}, 1), ({"status": "paused"}, 0), ({"name": "daily"}, 1), ({"flow": "none"}, 0)],
