@@ -8,10 +8,12 @@ from uuid import UUID
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 
 from activities.event_type_counts import EventTypeCounts
 from activities.sweeping import Sweep
 from db import event_types, events
+from db.event_types import TypeSettings
 from db.events import NewEvent
 from db.session import Database
 from tests.api import flowing
@@ -231,12 +233,35 @@ async def test_a_busy_type_keeps_no_other_from_being_counted(
     assert [one["came"] for one in (await client.get("/v1/event-types")).json()["data"]] == [3, 3]
 
 
-async def test_a_type_is_described_for_the_first_time_once(client: httpx.AsyncClient) -> None:
-    only_new = {"If-None-Match": "*"}
-    answers = await asyncio.gather(
-        *(client.put(PATH, json={"description": str(number)}, headers=only_new) for number in range(5))
+async def test_a_type_is_described_for_the_first_time_once(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    said = TypeSettings(description="the first", schema=None, mode="enforce", examples=[])
+    async with database.tenant(tenant_id) as connection:  # as a request that has looked and not yet described it
+        await event_types.lock(connection, tenant_id, "order.placed")
+        assert await event_types.get(connection, tenant_id, "order.placed") is None
+        second = asyncio.create_task(
+            client.put(PATH, json={"description": "the second"}, headers={"If-None-Match": "*"})
+        )
+        await _waits_or_is_done(database, second)
+        assert not second.done()
+        await event_types.put(connection, tenant_id, "order.placed", said)
+    assert (await second).status_code == 412
+    assert (await client.get(PATH)).json()["description"] == "the first"
+
+
+async def _waits_or_is_done(database: Database, task: asyncio.Task[httpx.Response]) -> None:
+    """Waits until a request waits for somebody's lock, or did not need to."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    assert sorted(answer.status_code for answer in answers) == [201, 412, 412, 412, 412]
+    async with asyncio.timeout(10):
+        while not task.done():  # each look is a transaction of its own, because one sees the same statistics all along
+            async with database.system() as connection:
+                await connection.execute(text("SELECT set_config('role', 'none', true)"))
+                if (await connection.execute(waiting)).scalar_one():
+                    return
+            await asyncio.sleep(0.01)
 
 
 async def test_an_event_that_is_taken_while_its_type_is_deleted_keeps_it_in_the_list(
