@@ -45,12 +45,13 @@ async def frequency_cap(story: Story) -> UUID:
     return await story.send(to=to, channels=["email"])
 
 
-async def delayed(story: Story, per: str) -> UUID:
+async def delayed(story: Story, per: str, *, lasts: timedelta | None = None) -> UUID:
     """A person gets one message about a topic within some time, and this one comes right after another."""
     to = await _about(story, caps=[{"most": 1, "per": per, "then": "delay"}])
     first = await story.send(to=to, channels=["email"])
     await story.until(first, lambda found: found["status"] == "accepted")
-    return await story.send(to=to, channels=["email"])
+    expiry: dict[str, Any] = {"expires_at": (datetime.now(UTC) + lasts).isoformat()} if lasts is not None else {}
+    return await story.send(to=to, channels=["email"], **expiry)
 
 
 async def left_alone(story: Story) -> UUID:

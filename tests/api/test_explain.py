@@ -137,6 +137,24 @@ async def test_what_a_cap_delays_is_told_until_when_it_waits(story: Story) -> No
 
 
 @pytest.mark.slow
+async def test_what_a_cap_delays_can_be_cancelled_meanwhile(story: Story) -> None:
+    name = await consent_ways.delayed(story, "2d")
+    await story.until(name, lambda found: found["waits_for"]["code"])
+    await story.ask(name, "cancel")
+    await story.until(name, lambda found: found["status"] == "cancelled")
+
+
+@pytest.mark.slow
+async def test_what_a_cap_delays_beyond_its_expiry_expires(story: Story) -> None:
+    lasts = timedelta(seconds=6)
+    name = await consent_ways.delayed(story, "2d", lasts=lasts)
+    waits_for = await story.until(name, lambda found: found["waits_for"] if found["waits_for"]["code"] else None)
+    assert waits_for["code"] == "frequency_cap"
+    assert datetime.fromisoformat(waits_for["until"]) < datetime.now(UTC) + lasts
+    await story.until(name, lambda found: found["status"] == "expired")
+
+
+@pytest.mark.slow
 async def test_what_a_cap_delays_goes_out_once_there_is_room(story: Story) -> None:
     name = await consent_ways.delayed(story, "4s")
     found = await story.until(name, lambda found: found if found["status"] == "accepted" else None)
