@@ -38,7 +38,7 @@ def run_tests(
         # Who is through takes tests over from the other; a plugin that only slow tests use is not loaded.
         command += ["-m", "not slow", "--hypothesis-profile=fast", "--dist", "worksteal", "-p", "no:schemathesis"]
     elif not context.args:  # a chosen part of the tests cannot cover everything
-        command += ["--cov", "--cov-report=term:skip-covered", f"--cov-fail-under={_LEAST_COVERAGE}"]
+        command += ["--cov", "--cov-report=term:skip-covered", f"--cov-fail-under={_LEAST_COVERAGE}", "--decisions"]
     command += context.args
     if fast and not os.environ.get("CARILLON_TEST_POSTGRES"):
         asyncio.run(_beside_postgres(command))

@@ -21,10 +21,29 @@ _PROJECT = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependencies>
 </project>
 """
-# One thread for what is compiled and collected: a play lasts a second, and shares its cores with the worker.
+# One thread for what is compiled and collected: a play lasts a second, and shares its cores with the worker. Half of
+# what the server does in it is to load its classes, so the first play on a machine leaves them as Java wants them
+# (class data sharing). The SDK kills the server, which then writes nothing: hence one that is to write is watched.
 _LAUNCHER = """#!/bin/sh
 here=$(dirname "$0")
-exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$here/*" io.temporal.testserver.TestServer "$@"
+home=$(dirname "$(dirname "$(readlink -f "$(command -v java)")")")
+shared="$here/classes-$({ echo "$home"; cat "$home/release"; } 2>/dev/null | cksum | cut -d' ' -f1).jsa"
+set -- -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Xlog:disable -cp "$here/*" \\
+    io.temporal.testserver.TestServer "$@"
+if [ -f "$shared" ] || [ ! -w "$here" ]; then
+    exec java -XX:SharedArchiveFile="$shared" "$@"
+fi
+new="$shared.$$"
+java -XX:ArchiveClassesAtExit="$new" "$@" >/dev/null 2>&1 &
+server=$!
+(
+    while kill -0 $$ && kill -0 $server; do sleep 0.2; done
+    kill $server
+    tries=0
+    while kill -0 $server && [ $((tries += 1)) -lt 150 ]; do sleep 0.2; done
+    mv -f "$new" "$shared"
+) >/dev/null 2>&1 &
+wait $server
 """
 
 
@@ -38,8 +57,10 @@ def locate(*, cache: Path | None = None) -> Path | None:
         return None
     kept = (cache or cache_directory()) / "temporal" / f"test-server-{VERSION}"
     launcher = kept / "test-server"
-    if not os.access(launcher, os.X_OK) and not _fetch(kept):
-        return None
+    if not os.access(launcher, os.X_OK):
+        return launcher if _fetch(kept) else None
+    if launcher.read_text("utf-8") != _LAUNCHER and os.access(kept, os.W_OK):
+        _write(launcher)
     return launcher
 
 
@@ -57,11 +78,17 @@ def _fetch(kept: Path) -> bool:
             subprocess.run(command, cwd=directory, check=True, capture_output=True, timeout=_FETCH_WITHIN)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             return False
-        launcher = made / "test-server"
-        launcher.write_text(_LAUNCHER, encoding="utf-8")
-        launcher.chmod(0o755)
+        _write(made / "test-server")
         try:
             made.rename(kept)
         except OSError:  # another process was faster
             return os.access(kept / "test-server", os.X_OK)
     return True
+
+
+def _write(launcher: Path) -> None:
+    """Writes the launcher at once: another process may be starting the server."""
+    with tempfile.NamedTemporaryFile("w", dir=launcher.parent, delete=False, encoding="utf-8") as file:
+        file.write(_LAUNCHER)
+    Path(file.name).chmod(0o755)
+    Path(file.name).replace(launcher)

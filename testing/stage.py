@@ -72,6 +72,7 @@ class Stage:
     async def go_to(self, instant: datetime) -> None:
         """Lets it be an instant, and returns when all that is due by then was done."""
         self.watch.clock.stand_at(instant)
+        self.watch.resting.clear()
         for _ in range(30):
             await self._let_pass(instant)
             await self.still()
@@ -103,15 +104,16 @@ class Stage:
             await self.client.get_workflow_handle(keys.series_workflow(str(name))).signal("woken")
 
     async def _is_still(self) -> bool:
-        before = self.watch.handed_over
-        if await self._waiting():
+        before = self.watch.changes
+        if self.watch.under_way or await self._waiting():  # what is done here is known without asking a server
             return False
-        for name in sorted(self.watch.open):
+        for name in sorted(self.watch.open - self.watch.resting):
             if not await self._rests(name):
                 return False
-        return not await self._waiting() and self.watch.handed_over == before
+        return not await self._waiting() and self.watch.changes == before
 
     async def _rests(self, name: str) -> bool:
+        before = self.watch.changes
         try:
             history = await self.client.get_workflow_handle(name).fetch_history()
         except RPCError as error:
@@ -121,6 +123,8 @@ class Stage:
         last = history.events[-1].event_type
         if last in _OVER:
             self.watch.open.discard(name)
+        elif last not in _BUSY and self.watch.changes == before:
+            self.watch.resting.add(name)
         return last not in _BUSY
 
     async def _waiting(self) -> int:

@@ -30,7 +30,7 @@ settings.register_profile("fast", settings.get_profile("whole"), max_examples=10
 settings.load_profile("whole")
 collect_less_often()  # as the processes of the product do
 
-pytest_plugins = ["tests.everyday", "testing.plugin", "pytester"]
+pytest_plugins = ["tests.everyday", "tests.decisions", "testing.plugin", "pytester"]
 
 
 def _named(dsn: str, database: str) -> str:
