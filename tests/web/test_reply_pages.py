@@ -10,6 +10,7 @@ import pytest
 from db.session import Database
 from domain.series import MOST_HEARD
 from tests.activities.series_clock import Clock
+from tests.api import flowing, sending
 from tests.api.asking import ask_twice
 from tests.api.reply_rows import says
 
