@@ -14,7 +14,7 @@ from domain.calendar import shift, zone_of
 from domain.consent import Source, State
 from domain.flow_steps import Confirm, Send
 from domain.links import Link, Purpose
-from domain.quiet_hours import InQuiet
+from domain.quiet_hours import InQuiet, Quiet
 
 
 def message_of(step: Confirm) -> Send:
@@ -30,7 +30,7 @@ async def ask(
     Raises:
         NotPossible: There is no such topic, nobody can choose about it, or the message cannot be sent.
     """
-    series, quiet = sending.series, sending.quiet
+    series = sending.series
     topic = await topics.get(connection, tenant_id, step.topic)
     if topic is None or topic.transactional:
         why = "is not there" if topic is None else "is transactional: nobody can choose about it"
@@ -48,8 +48,7 @@ async def ask(
         purpose=Purpose.CONFIRM,
         until=until,
     )
-    held = replace(quiet, mode=InQuiet.HOLD) if quiet else None  # a question is never left out
-    asking = replace(sending, quiet=held, more={"confirm_url": links.url(link)})
+    asking = replace(sending, quiet=_held(sending.quiet), more={"confirm_url": links.url(link)})
     outcome = await sends.send(connection, tenant_id, asking)
     evidence = {"series": str(series.id), "flow": series.flow, "step": step.id}
     pending = NewConsent(
@@ -63,3 +62,8 @@ async def ask(
     )
     await consents.keep(connection, tenant_id, [pending])
     return {**outcome, "confirms": step.topic}
+
+
+def _held(quiet: Quiet | None) -> Quiet | None:
+    """Returns quiet hours that hold a question: it is never left out."""
+    return replace(quiet, mode=InQuiet.HOLD) if quiet else None

@@ -69,12 +69,6 @@ LATE = ended(Outcome.ACCEPTED, ago=31)
         ),
         pytest.param(
             TWO,
-            after(ended(Outcome.STOPPED, reason=Reason.QUIET_HOURS)),
-            Finish(status=Status.CANCELLED, reason=Reason.QUIET_HOURS),
-            id="left out in quiet hours, on every channel",
-        ),
-        pytest.param(
-            TWO,
             after(ACCEPTED),
             Wait(until=NOW + timedelta(seconds=30), reason=Reason.NOT_CONFIRMED_IN_TIME, hop=CONFIRMED),
             id="accepted, wait for delivery",

@@ -282,3 +282,8 @@ def test_a_night_does_not_use_up_the_patience_with_a_channel(reason: Reason) -> 
 def test_a_turn_that_was_missed_in_quiet_hours_stays_counted() -> None:
     progress = after(LIMITED, told(Outcome.HELD, Reason.QUIET_HOURS, until=LATER))
     assert progress.hop(0).reserved_for == LATER
+
+
+def test_what_is_left_out_in_quiet_hours_is_left_out_on_every_channel() -> None:
+    progress = after(told(Outcome.STOPPED, Reason.QUIET_HOURS))
+    assert decide(TWO_HOPS, progress, NOW) == Finish(status=Status.CANCELLED, reason=Reason.QUIET_HOURS)
