@@ -1,5 +1,7 @@
 """What people say to a series that heard too much is held for somebody, and may still be given to one that hears it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from db import held_replies, series_replies
@@ -45,7 +47,7 @@ async def test_a_tap_that_finds_its_series_full_can_be_given_to_one_that_hears_i
     """Its button is good for one tap, which this one is: given by a person it counts."""
     clock = await full(sent)
     await belongs_to(sent, clock)
-    await sent.change(notification, taps="once")
+    await sent.change(notification, taps="once", accepted_at=datetime.now(UTC))
     said = tap(sent)
     await tell(sent, said)
     assert (await sent.row(held_reply))["reason"] == "full"
