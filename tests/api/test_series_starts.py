@@ -33,7 +33,7 @@ async def began(database: Database, tenant_id: UUID) -> int:
 def is_replayed(answer: httpx.Response, first: httpx.Response) -> bool:
     assert answer.status_code == 200, answer.text
     assert answer.json() == first.json()
-    return answer.headers.get("Idempotency-Replayed") == "true"
+    return bool(answer.headers.get("Idempotency-Replayed") == "true")
 
 
 async def test_a_start_is_answered_the_same_also_when_its_series_is_over(
