@@ -81,13 +81,11 @@ def plan(
     from domain.flow_preview import simulate
     from domain.flow_program import compiled
     from domain.flow_state import SeriesState
-    from stack import flow_warnings
 
     text = _text(file)
     definition = _flow(text, str(file))
     if ask:
-        for line in flow_warnings.listed(flow_warnings.asked({"": text})[""], str(file)):
-            typer.echo(line, err=True)
+        _warn(text, str(file))
     began = _instant(start) if start else datetime.now(UTC).replace(microsecond=0)
     try:
         clock = zone_of(zone)
@@ -100,6 +98,14 @@ def plan(
     except (ValueError, OverflowError) as error:
         raise StackError(str(error)) from error
     typer.echo("\n".join(lines))
+
+
+def _warn(text: str, name: str) -> None:
+    """Prints what the installation says against a file beside what else is printed."""
+    from stack import flow_warnings
+
+    for line in flow_warnings.listed(flow_warnings.asked({name: text})[name], name):
+        typer.echo(line, err=True)
 
 
 def _in_json(
