@@ -1,6 +1,7 @@
 """Which files were looked through before and found clean, by what stands in them; to look again would say the same."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Scanned:
         """Takes files as clean; the oldest are forgotten when there are many."""
         kept = [*self._clean, *contents][-_MOST_KEPT:]
         self._kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self._kept.with_suffix(f".{id(self)}")
+        new = self._kept.with_suffix(f".{os.getpid()}")
         new.write_text("\n".join(kept), encoding="ascii")
         new.replace(self._kept)
 

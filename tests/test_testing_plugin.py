@@ -1,12 +1,14 @@
 """The pytest plugin as somebody uses it who has flows of their own: in a project of theirs, by its words alone."""
 
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stack.home import cache_directory
-from testing import skipping_server
+from testing import opening, skipping_server
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "how-to" / "test-your-flows.md").read_text("utf-8")
@@ -33,7 +35,17 @@ def theirs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest
 
 
 def outcome(theirs: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Runs their tests in a process of their own, with servers of its own."""
     return theirs.runpytest_subprocess("-p", "testing.plugin", "-p", "no:schemathesis", *arguments, timeout=100)
+
+
+@pytest.fixture
+def told(theirs: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, postgres: str) -> Callable[..., pytest.RunResult]:
+    """Runs their tests here, where all is loaded and PostgreSQL runs: for what one run says after the other."""
+    assert opening.__name__ in sys.modules  # what is first loaded in a run is unloaded after it, and cannot be twice
+    monkeypatch.setenv("CARILLON_TEST_POSTGRES", postgres)
+    plugins = ("-p", "testing.plugin", "-p", "no:schemathesis", "-p", "no:cov", "-p", "no:asyncio")
+    return lambda *arguments: theirs.runpytest_inprocess(*plugins, *arguments)
 
 
 @pytest.mark.parametrize("stage", ["auto", "jumping"])
@@ -43,22 +55,24 @@ def test_the_example_of_the_guide_runs_as_it_stands_there(theirs: pytest.Pyteste
     outcome(theirs, f"--carillon-stage={stage}").assert_outcomes(passed=2)
 
 
-def test_what_differs_is_shown_as_a_difference(theirs: pytest.Pytester) -> None:
+def test_what_differs_is_shown_as_a_difference(theirs: pytest.Pytester, told: Callable[..., pytest.RunResult]) -> None:
     expected = ["2040-06-04 04:30 sends send_1 hello", "2040-06-04 04:30 ends completed"]
     theirs.makepyfile(TEST.format(f"flows.run().only('sends', 'ends') == {expected}"))
-    result = outcome(theirs)
+    result = told()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*the play says otherwise*", "*-2040-06-04 04:30 ends*", "*+2040-06-05 04:30 ends*"])
 
 
-def test_a_transcript_is_kept_in_a_file_when_that_is_asked_for(theirs: pytest.Pytester) -> None:
+def test_a_transcript_is_kept_in_a_file_when_that_is_asked_for(
+    theirs: pytest.Pytester, told: Callable[..., pytest.RunResult]
+) -> None:
     theirs.makepyfile(TEST.format("flows.run().matches(Path('kept.txt'), write=carillon_write)"))
-    result = outcome(theirs)
+    result = told()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*kept.txt says otherwise*"])
-    outcome(theirs, "--carillon-write").assert_outcomes(passed=1)
+    told("--carillon-write").assert_outcomes(passed=1)
     assert "email send_1 to asha@example.com: Hello / Hello Asha" in (theirs.path / "kept.txt").read_text("utf-8")
-    outcome(theirs).assert_outcomes(passed=1)
+    told().assert_outcomes(passed=1)
 
 
 def test_without_java_there_is_no_server_that_skips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
