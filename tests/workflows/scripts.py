@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.delivery import DeliveryPage
 from activities.resolution import ResolutionPage
@@ -109,7 +110,7 @@ def _told_now(answer: Delivered, *, closed: bool) -> Delivered:
 
 @asynccontextmanager
 async def running(
-    client: Client, script: Script, *, cache: int = 100, **times: datetime | None
+    client: Client, script: Script, *, cache: int = 100, sandboxed: bool = True, **times: datetime | None
 ) -> AsyncIterator[WorkflowHandle[NotificationWorkflow, str]]:
     queue = f"test-{uuid.uuid4()}"
     activities: Sequence[Callable[..., object]] = [
@@ -121,6 +122,7 @@ async def running(
         task_queue=queue,
         workflows=[NotificationWorkflow],
         activities=activities,
+        workflow_runner=SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner(),
         max_cached_workflows=cache,
         workflow_failure_exception_types=[Exception],
     )
