@@ -12,25 +12,14 @@ from db.session import Database
 from domain.series import MOST_HEARD_BYTES
 from tests.activities.series_clock import Clock
 from tests.api import flowing, sending
+from tests.api.asking import ASKING, ask_twice
 from tests.api.reply_rows import says
-
-ASKING = """
-name: asking
-steps:
-- {send: hello, id: asked}
-- {wait_for: reply, id: answer}
-"""
 
 
 @pytest.fixture
 async def two(client: httpx.AsyncClient, database: Database, tenant_id: UUID) -> list[str]:
     """Two series that wait for an answer of the same person."""
-    await sending.publish(client)
-    await flowing.publish(client, ASKING, "asking")
-    made = [await flowing.start(client, flow="asking", key=key) for key in ("1", "2")]
-    for name in made:
-        await Clock(database, tenant_id, UUID(name)).look()
-    return made
+    return await ask_twice(client, database, tenant_id)
 
 
 async def _held(client: httpx.AsyncClient, **asked: str) -> list[dict[str, Any]]:

@@ -9,28 +9,16 @@ import pytest
 
 from db.session import Database
 from tests.activities.series_clock import Clock
-from tests.api import flowing, sending
+from tests.api.asking import ask_twice
 from tests.api.reply_rows import says
 
 from .conftest import Browser, BrowserFactory
-
-ASKING = """
-name: asking
-steps:
-- {send: hello, id: asked}
-- {wait_for: reply, id: answer}
-"""
 
 
 @pytest.fixture
 async def two(api: httpx.AsyncClient, database: Database, tenant_id: UUID) -> list[str]:
     """Two series that wait for an answer of the same person."""
-    await sending.publish(api)
-    await flowing.publish(api, ASKING, "asking")
-    made = [await flowing.start(api, flow="asking", key=key) for key in ("1", "2")]
-    for name in made:
-        await Clock(database, tenant_id, UUID(name)).look()
-    return made
+    return await ask_twice(api, database, tenant_id)
 
 
 @pytest.fixture
