@@ -171,8 +171,7 @@ class Taking:
 
     async def _feed(self, meeting: Meeting, key: str, new: NewEvent, kept: UUID) -> Effect:
         """Lets the series of the key hear the event, or the event wait for a series that has not begun yet."""
-        name, flow_id = meeting.flow.name, meeting.flow.flow_id
-        await series.lock_key(self._connection, self._tenant_id, flow_id, key, patience=_PATIENCE)
+        name, flow_id = meeting.flow.name, meeting.flow.flow_id  # the key is locked since `_claim`
         running = await events.running(self._connection, self._tenant_id, flow_id, key)
         if running is None:
             await events.wait(self._connection, self._tenant_id, flow_id, key, kept)

@@ -9,6 +9,7 @@ import aiosmtplib
 import httpx
 
 from domain.errors import DeliveryError
+from providers import trust
 from providers.base import Provider
 from providers.meta import Meta
 from providers.redaction import facts
@@ -64,7 +65,9 @@ async def _ask_meta(provider: Meta) -> None:
     url = f"{provider.base_url}/{provider.graph_version}/{provider.phone_number_id}"
     timeout = httpx.Timeout(_SOCKET_SECONDS)
     headers = {"Authorization": f"Bearer {provider.access_token}"}
-    async with httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        timeout=timeout, follow_redirects=False, trust_env=False, verify=trust.of_browsers()
+    ) as client:
         try:
             response = await client.get(url, params={"fields": "id,display_phone_number"}, headers=headers)
         except httpx.HTTPError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from domain.errors import Unavailable
+from providers import trust
 
 # IPv6 addresses that stand for IPv4 ones: RFC 6052 and RFC 4291, section 2.5.5.1.
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
@@ -29,7 +30,9 @@ class PublicLinks:
     def __init__(self, allowed_hosts: frozenset[str] = frozenset()) -> None:
         self._allowed_hosts = allowed_hosts
         nothing = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # what one service sets is nobody else's
-        self._client = httpx.AsyncClient(follow_redirects=False, timeout=_TIMEOUT, trust_env=False, cookies=nothing)
+        self._client = httpx.AsyncClient(
+            follow_redirects=False, timeout=_TIMEOUT, trust_env=False, cookies=nothing, verify=trust.of_browsers()
+        )
 
     async def send(self, method: str, link: str, **options: Any) -> httpx.Response:
         """Returns the answer with its body still to be read; close it afterwards.

@@ -23,6 +23,7 @@ import aiohttp
 import httpx
 
 from domain.errors import DeliveryError, Misconfigured, Unavailable, Uncertain
+from providers import trust
 from providers.base import MAIL_CONNECTIONS, MailRequest, Request, Response
 from providers.mail_session import MailSession
 
@@ -71,7 +72,7 @@ class Transport:
         self._mail_connections = mail_connections
         self._keep_alive = keep_alive
         self._largest_response = largest_response
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or trust.of_machine()
         self._session: aiohttp.ClientSession | None = None
         self._mail_places: dict[tuple[str, int], asyncio.Semaphore] = {}
 

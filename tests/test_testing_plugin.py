@@ -1,6 +1,8 @@
 """The pytest plugin as somebody uses it who has flows of their own: in a project of theirs, by its words alone."""
 
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from stack.home import cache_directory
+from stack.ports import any_free, is_free
 from testing import opening, skipping_server
+from tests.instance import until
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "how-to" / "test-your-flows.md").read_text("utf-8")
@@ -92,3 +96,20 @@ def test_without_maven_the_server_has_to_be_there(monkeypatch: pytest.MonkeyPatc
     kept.write_text("#!/bin/sh\n", encoding="utf-8")
     kept.chmod(0o755)
     assert skipping_server.locate(cache=tmp_path) == kept
+
+
+@pytest.mark.skipif(skipping_server.locate() is None, reason="needs Temporal's test server")
+def test_the_first_server_on_a_machine_leaves_its_classes_to_the_next_though_it_is_killed(tmp_path: Path) -> None:
+    program = skipping_server.locate()
+    assert program is not None
+    for file in (*program.parent.glob("*.jar"), program):
+        shutil.copy(file, tmp_path)
+    port = any_free()
+    server = subprocess.Popen([tmp_path / program.name, str(port), "--enable-time-skipping"])
+    until(lambda: not is_free(port))
+    server.kill()
+    server.wait()
+    (kept,) = until(lambda: list(tmp_path.glob("classes-*.jsa")))
+    assert kept.stat().st_size > 1_000_000
+    assert is_free(port)
+    assert sorted(one.suffix for one in tmp_path.iterdir() if one.suffix != ".jar") == ["", ".jsa"]
