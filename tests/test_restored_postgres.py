@@ -185,8 +185,10 @@ async def test_housekeeping_holds_until_both_sides_are_reconciled(here: Installa
 
 async def test_nothing_is_repaired_beside_workers(here: Installation) -> None:
     async with here.working():
-        await here.ended(await here.accept())
+        made = await here.accept()
+        await here.ended(made)
         await here.handed_over()
         with pytest.raises(StackError, match="Workers poll"):
             await here.compare(Restored.POSTGRES, queue=here.queue, repair=True)
-        assert await here.compare(Restored.POSTGRES, queue=here.queue) == []
+        # Others leave workflows on the same server, whose rows stand in their own databases.
+        assert told(await here.compare(Restored.POSTGRES, queue=here.queue), {"made": made}) == {}
