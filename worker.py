@@ -164,11 +164,13 @@ def _of_housekeeping(client: Client, database: Database, keeping: Keeping | None
     repairs = Repairs(database)
     facts = WorkflowFacts(client)
     owners, rows = Owners(database, facts, repairs), Housekeeping(database, repairs, keeping=keeping)
+    operations = OpenOperations(database, facts)
     return [
         owners.recognise,
         owners.attempts,
         owners.workflows,
-        OpenOperations(database, facts).look,
+        operations.look,
+        operations.look_at_waiting,
         ScheduleCare(database, client, facts).look,
         rows.outbox,
         rows.receipts,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from temporalio.client import Client
 
-from activities.open_operations import LIVING, OpenOperations, about
+from activities.open_operations import LIVING, OpenOperations
 from activities.owners import ABANDONED, restored_finding
 from activities.repairs import Repairs, about_notification, repair_of
 from activities.schedule_comparison import ScheduleComparison
@@ -68,7 +68,7 @@ class Comparison:
             self._running_workflows(repair=repair),
             self._abandoned_attempts(repair=repair),
             self._waiting_starts(repair=repair),
-            self._open_operations(repair=repair),
+            self._open_operations(ground, repair=repair),
             self._schedules(ground, repair=repair),
             self._waiting_receipts(),
         )
@@ -79,8 +79,7 @@ class Comparison:
             await self._release_holds()
 
     async def _open_notifications(self, ground: Ground, *, repair: bool) -> AsyncIterator[Divergence]:
-        async with self._database.system() as connection:
-            held = await findings.held_tenants(connection) if ground.restored is Restored.NOTHING else frozenset()
+        held = await self._held(ground)
         after: UUID | None = None
         while rows := await self._page(after):
             after = rows[-1].id
@@ -90,6 +89,11 @@ class Comparison:
                 found = await self._settle(row, facts[row.workflow_id], its_ground, repair=repair)
                 if found is not None:
                     yield found
+
+    async def _held(self, ground: Ground) -> frozenset[UUID]:
+        """Returns for whom nothing is done, since nobody said what was restored of what seems to be so."""
+        async with self._database.system() as connection:
+            return await findings.held_tenants(connection) if ground.restored is Restored.NOTHING else frozenset()
 
     async def _page(self, after: UUID | None) -> list[OpenNotification]:
         async with self._database.system() as connection:
@@ -178,19 +182,27 @@ class Comparison:
                     await self._repairs.record(row.tenant_id, found)
                 yield Divergence(tenant_id=row.tenant_id, found=found, done=repair)
 
-    async def _open_operations(self, *, repair: bool) -> AsyncIterator[Divergence]:
+    async def _open_operations(self, ground: Ground, *, repair: bool) -> AsyncIterator[Divergence]:
+        held = await self._held(ground)
         async for item, workflow in self._orphans():
-            found = await self._operations.mend(item, workflow) if repair else about(item, workflow)
-            yield Divergence(tenant_id=item.tenant_id, found=found, done=repair)
+            if repair:
+                found = await self._operations.mend(item, workflow, held=item.tenant_id in held)
+            else:
+                found = await self._operations.tell(item, workflow)
+            if found is not None:
+                yield Divergence(tenant_id=item.tenant_id, found=found, done=repair and found.repair is not None)
 
     async def _orphans(self) -> AsyncIterator[tuple[Owned, Workflow]]:
         for orphan in await self._operations.orphans():
             yield orphan
         after: UUID | None = None
-        while rows := await self._waiting.waiting(after):
-            after = rows[-1].id
-            for orphan in await self._waiting.without_workflow(rows):
+        while True:
+            page = await self._waiting.waiting(after)
+            for orphan in await self._waiting.without_workflow(page.series):
                 yield orphan
+            if page.last is None:
+                return
+            after = page.last
 
     async def _schedules(self, ground: Ground, *, repair: bool) -> AsyncIterator[Divergence]:
         async for item in self._clocks.run(ground, repair=repair):

@@ -90,11 +90,14 @@ class ScheduleCare:
         if not held:
             await self.set_right(row, kind)
             return True
-        found = about_schedule(kind, row.id, None)
-        async with self._database.tenant(row.tenant_id) as connection:
-            if await findings.told_lately(connection, row.tenant_id, found):
+        return await self._tell(row.tenant_id, about_schedule(kind, row.id, None))
+
+    async def _tell(self, tenant_id: UUID, found: NewFinding) -> bool:
+        """Records what stays open, and tells whether that was not done lately."""
+        async with self._database.tenant(tenant_id) as connection:
+            if await findings.told_lately(connection, tenant_id, found):
                 return False
-            await findings.record(connection, row.tenant_id, [found])
+            await findings.record(connection, tenant_id, [found])
         count(found)
         return True
 
@@ -128,9 +131,15 @@ class ScheduleCare:
 
     async def _go_on_all(self) -> int:
         lost = await self.lost_runs()
-        for run in lost:
-            await self.go_on(run)
-        return len(lost)
+        async with self._database.system() as connection:
+            held = await findings.held_tenants(connection)
+        return sum([await self._go_on_or_tell(run, held=run.tenant_id in held) for run in lost])
+
+    async def _go_on_or_tell(self, run: OpenRun, *, held: bool) -> bool:
+        if held:
+            return await self._tell(run.tenant_id, about_run(run, None))
+        await self.go_on(run)
+        return True
 
     async def lost_runs(self) -> list[OpenRun]:
         """Returns open runs whose workflow is gone."""
@@ -222,7 +231,7 @@ def about_schedule(kind: Kind, schedule_id: UUID, repair: Repair | None, **detai
     return NewFinding(kind=kind, subject_type="schedule", subject_id=str(schedule_id), repair=repair, detail=detail)
 
 
-def about_run(run: OpenRun, repair: Repair) -> NewFinding:
+def about_run(run: OpenRun, repair: Repair | None) -> NewFinding:
     """Returns the finding that a run lost its workflow."""
     return NewFinding(
         kind=Kind.OWNER_LOST, subject_type="schedule_run", subject_id=str(run.id), repair=repair, detail={}

@@ -91,19 +91,36 @@ class ScheduleComparison:
         return found
 
     async def _clock(self, row: StoredSchedule, now: datetime, *, repair: bool) -> NewFinding | None:
-        """Returns what is wrong with a clock, unless word to set it is on its way or its schedule is about to end."""
+        """Returns what is wrong with a clock, unless word to set it is on its way or its schedule is about to end.
+
+        The row was read a page ago: it is read again before its clock, and once more before anything is told, since
+        what changed meanwhile left word in the same commit.
+        """
+        current = await self._current(row)
+        if current is None:
+            return None
+        row = current
         if row.status == ScheduleStatus.ACTIVE and next(instants(row.when(), now), None) is None:
             return None
-        async with self._database.system() as connection:
-            clock_id = keys.schedule_clock(str(row.tenant_id), str(row.id))
-            if await outbox.waits(connection, row.tenant_id, clock_id):
-                return None
+        if await self._word_waits(row):
+            return None
         kind = await self._care.wrong_with(row)
-        if kind is None:
+        if kind is None or await self._current(row) != row or await self._word_waits(row):
             return None
         if repair:
             return await self._care.set_right(row, kind)
         return about_schedule(kind, row.id, Repair.CLOCK_SET)
+
+    async def _current(self, row: StoredSchedule) -> StoredSchedule | None:
+        """Returns a schedule as it is now; None where it is over or gone."""
+        async with self._database.tenant(row.tenant_id) as connection:
+            found = await schedules.get(connection, row.tenant_id, row.id)
+        return None if found is None or found.status == ScheduleStatus.ENDED else found
+
+    async def _word_waits(self, row: StoredSchedule) -> bool:
+        clock_id = keys.schedule_clock(str(row.tenant_id), str(row.id))
+        async with self._database.system() as connection:
+            return await outbox.waits(connection, row.tenant_id, clock_id)
 
     async def _run(self, run: OpenRun, *, forgot: bool, repair: bool) -> NewFinding:
         """Lets a run go on that lost its workflow; one of which the database forgot how far it came ends as failed."""

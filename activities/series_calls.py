@@ -41,9 +41,9 @@ class _Asking:
 
     @property
     def call_id(self) -> str:
-        """Returns what the service knows a repetition by: the same as long as the series stands there."""
+        """Returns what the service knows a repetition by: the same while the series stands there, in any version."""
         since = int(self.state.entered_at.timestamp() * 1000)
-        return f"series/{self.row.id}/{self.step.id}/{since}"
+        return f"series/{self.row.id}/{self.state.asked_as or self.step.id}/{since}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

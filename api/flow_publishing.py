@@ -75,7 +75,10 @@ async def publish(
         return 0 if asked.mode == "pin" else others
     if asked.mode == "migrate":
         first, behind = _destination(program, None, 0), _destination(program, None, len(program.instructions))
-        await series_fleet.migrate(connection, tenant_id, flow_id, asked.version.id, places, first=first, behind=behind)
+        renamed = {old: new for old, new in asked.steps.items() if old not in program.places}
+        await series_fleet.migrate(
+            connection, tenant_id, flow_id, asked.version.id, places, renamed=renamed, first=first, behind=behind
+        )
     elif asked.mode == "stop":
         await series_fleet.stop_other_versions(connection, tenant_id, flow_id, asked.version.id)
     status = "active" if asked.flow.status == "draft" else asked.flow.status

@@ -113,7 +113,9 @@ class SeriesShown(Shown):
     next_at: datetime | None = Field(description="When it goes on by itself, unless something is heard before.")
     awaits: list[str] = Field(description="What wakes it: `reply`, `event:order.paid`, …")
     anchors: dict[str, datetime]
-    unheard: int = Field(description="How much it did not hear because it had heard too much already.")
+    unheard: int = Field(
+        description="How often it was told something that it did not hear because it had heard too much already."
+    )
     resource_type: str | None
     resource_id: str | None
     started_at: datetime

@@ -1,7 +1,9 @@
 """The series of an operation: kept when it is created, taken up in the order in which they began, each once.
 
 Until its turn comes a series is an id in a batch, so that a million of them are kept in seconds; what became of it is a
-row of its own. Operations of the version before have a row for each from the beginning.
+row of its own. Operations of the version before have a row for each from the beginning; workers read both. Workers of
+the version before read rows alone and would end an operation in batches with nothing done: at an upgrade they are
+restarted before the API, which writes batches.
 """
 
 from collections.abc import Mapping, Sequence

@@ -90,9 +90,10 @@ async def add_word(connection: AsyncConnection, tenant_id: UUID, schedule_id: UU
     await connection.execute(insert(outbox).on_conflict_do_nothing(), [row])
 
 
-async def waits(connection: AsyncConnection, tenant_id: UUID, workflow_id: str) -> bool:
-    """Tells whether anything about a workflow or a clock waits to be handed over."""
-    asked = select(outbox.c.id).where(outbox.c.tenant_id == tenant_id, outbox.c.workflow_id == workflow_id)
+async def waits(connection: AsyncConnection, tenant_id: UUID, clock_id: str) -> bool:
+    """Tells whether word to a clock waits to be handed over; it does so among the tenant's signals, which are few."""
+    mine = (outbox.c.lane == SIGNALS, outbox.c.tenant_id == tenant_id)
+    asked = select(outbox.c.id).where(*mine, outbox.c.kind == "schedule", outbox.c.workflow_id == clock_id)
     return (await connection.execute(asked.limit(1))).first() is not None
 
 

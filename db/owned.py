@@ -1,6 +1,6 @@
 """Operations, outages and series that are open, and the workflows that should be at them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -26,6 +26,21 @@ class Owned:
     start: Mapping[str, Any] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A page of series that wait for no instant.
+
+    Attributes:
+        series: Those of them whose flow is active and whose start does not wait in the outbox.
+        seen: How many stand on the page.
+        last: The last of the page; None where there are no more.
+    """
+
+    series: Sequence[Owned]
+    seen: int
+    last: UUID | None
+
+
 # A start that waits in the outbox is on its way.
 _OPERATIONS = text("""
 SELECT o.tenant_id, o.id, o.kind, o.total FROM operation AS o
@@ -49,15 +64,32 @@ WHERE s.status = 'running' AND f.status = 'active' AND s.ended_at IS NULL
     SELECT FROM outbox AS x WHERE x.tenant_id = s.tenant_id AND x.dedup_key = :start || s.id)
 ORDER BY s.next_at NULLS FIRST LIMIT :limit
 """)
-# One that waits for no instant asks a service, waits to hear something, or is about to look; its workflow is there.
+# One that waits for no instant asks a service, waits to hear something, or is about to look; its workflow is there. The
+# page is taken by its index first: only what stands on it is looked for in the outbox, by that one's unique key.
 _WAITING = text("""
-SELECT s.tenant_id, s.id, f.name FROM series AS s JOIN flow AS f ON f.tenant_id = s.tenant_id AND f.id = s.flow_id
-WHERE s.status = 'running' AND s.next_at IS NULL AND s.id > :after AND f.status = 'active'
-  AND s.step IS NOT NULL AND s.updated_at < now() - CAST(:age AS interval)
-  AND NOT EXISTS (
-    SELECT FROM outbox AS x WHERE x.tenant_id = s.tenant_id AND x.workflow_id = :workflow || s.id)
-ORDER BY s.id LIMIT :limit
+WITH page AS MATERIALIZED (
+    SELECT tenant_id, id, flow_id FROM series
+    WHERE status = 'running' AND next_at IS NULL AND id > :after
+      AND step IS NOT NULL AND updated_at < now() - CAST(:age AS interval)
+    ORDER BY id LIMIT :limit
+)
+SELECT p.tenant_id, p.id, f.name, f.status = 'active' AND (
+    SELECT count(*) FROM outbox AS x WHERE x.tenant_id = p.tenant_id AND x.dedup_key = :start || p.id) = 0 AS is_meant
+FROM page AS p JOIN flow AS f ON f.tenant_id = p.tenant_id AND f.id = p.flow_id ORDER BY p.id
 """)
+_LOCKED = {
+    "operation": text("""
+        SELECT 1 FROM operation WHERE tenant_id = :tenant AND id = :id AND state IN ('pending', 'running')
+        FOR NO KEY UPDATE"""),
+    "circuit": text("""
+        SELECT 1 FROM circuit WHERE tenant_id = :tenant AND id = :id AND state <> 'closed' AND episode = :episode
+        FOR NO KEY UPDATE"""),
+    "series": text("""
+        SELECT 1 FROM series AS s JOIN flow AS f ON f.tenant_id = s.tenant_id AND f.id = s.flow_id
+        WHERE s.tenant_id = :tenant AND s.id = :id AND s.status = 'running' AND f.status = 'active'
+        FOR NO KEY UPDATE OF s"""),
+}
+_STARTS = text("SELECT 1 FROM outbox WHERE tenant_id = :tenant AND dedup_key = :start")
 _LANE = LANES[Lane.CRITICAL]
 
 
@@ -72,10 +104,23 @@ async def page(connection: AsyncConnection, *, age: timedelta, limit: int) -> li
     return found + [_series(row.tenant_id, row.id, row.name) for row in rows]
 
 
-async def waiting(connection: AsyncConnection, *, age: timedelta, after: UUID | None, limit: int) -> list[Owned]:
+async def waiting(connection: AsyncConnection, *, age: timedelta, after: UUID | None, limit: int) -> Waiting:
     """Returns series that run and wait for no instant, untouched for `age`, in the order of their ids."""
-    asked = {"age": age, "after": after or UUID(int=0), "limit": limit, "workflow": keys.series_workflow("")}
-    return [_series(row.tenant_id, row.id, row.name) for row in await connection.execute(_WAITING, asked)]
+    asked = {"age": age, "after": after or UUID(int=0), "limit": limit, "start": keys.start_of("series/")}
+    rows = (await connection.execute(_WAITING, asked)).all()
+    meant = tuple(_series(row.tenant_id, row.id, row.name) for row in rows if row.is_meant)
+    return Waiting(series=meant, seen=len(rows), last=rows[-1].id if len(rows) >= limit else None)
+
+
+async def stands(connection: AsyncConnection, item: Owned) -> bool:
+    """Locks an owner, and tells whether it is open still and no start of its workflow waits."""
+    asked: dict[str, Any] = {"tenant": item.tenant_id, "id": item.id}
+    if item.subject_type == "circuit":
+        asked["episode"] = item.start["input"]["episode"]
+    if (await connection.execute(_LOCKED[item.subject_type], asked)).first() is None:
+        return False
+    start_key = {"tenant": item.tenant_id, "start": keys.start_of(item.workflow_id)}
+    return (await connection.execute(_STARTS, start_key)).first() is None
 
 
 async def start(connection: AsyncConnection, item: Owned) -> None:

@@ -48,7 +48,8 @@ FROM unnest(CAST(:flows AS uuid[])) AS f(id), unnest(ARRAY['running', 'paused', 
 """)
 
 # The rows are locked in the order of their ids, as by all who lock several series. What a step came to goes with it: a
-# question that is open counts on, a repetition does not begin anew, a digest takes nothing twice.
+# question that is open counts on, a repetition does not begin anew, a digest takes nothing twice. That also holds for
+# steps at which it does not stand and that are called otherwise now, unless the new name has something of its own.
 _MIGRATE = text("""
 WITH meant AS MATERIALIZED (
     SELECT id, step FROM series
@@ -60,16 +61,23 @@ WITH meant AS MATERIALIZED (
                                              THEN CAST(:behind AS integer) ELSE s.place END),
            step = coalesce(told.target, s.step),
            wakes = CAST(coalesce(told.wakes, CASE WHEN s.place = 0 THEN CAST(:first AS text) ELSE :last END) AS jsonb),
-           state = CASE WHEN told.target = meant.step THEN s.state ELSE coalesce((
+           state = coalesce((
                SELECT jsonb_object_agg(part.key, CASE
-                   WHEN part.key IN ('outcomes', 'rounds', 'digested') AND part.value ? meant.step
-                   THEN part.value - meant.step || jsonb_build_object(told.target, part.value -> meant.step)
+                   WHEN part.key IN ('outcomes', 'rounds', 'digested') THEN coalesce((
+                       SELECT jsonb_object_agg(
+                           CASE WHEN of_step.key = meant.step THEN coalesce(told.target, of_step.key)
+                                ELSE coalesce(renamed.names ->> of_step.key, of_step.key) END, of_step.value
+                           -- The last of one name stands.
+                           ORDER BY of_step.key IS NOT DISTINCT FROM meant.step, NOT renamed.names ? of_step.key)
+                       FROM jsonb_each(part.value) AS of_step), '{}')
                    ELSE part.value END)
-               FROM jsonb_each(s.state) AS part WHERE told.target IS NOT NULL
-           ), s.state) END
+               FROM jsonb_each(s.state) AS part
+           ), s.state) || CASE WHEN told.target = meant.step OR told.target IS NULL THEN '{}'
+                               ELSE jsonb_build_object('asked_as', coalesce(s.state ->> 'asked_as', meant.step)) END
     FROM meant LEFT JOIN unnest(CAST(:steps AS text[]), CAST(:targets AS text[]), CAST(:places AS integer[]),
                                 CAST(:wakes AS text[]))
                          AS told(step, target, place, wakes) ON told.step = meant.step
+    CROSS JOIN (SELECT CAST(:renamed AS jsonb) AS names) AS renamed
     WHERE s.tenant_id = :tenant AND s.id = meant.id
     RETURNING s.id, s.entries, s.step
 ), noted AS (
@@ -132,17 +140,19 @@ async def migrate(
     version_id: UUID,
     places: Mapping[str, Destination],
     *,
+    renamed: Mapping[str, str],
     first: Destination,
     behind: Destination,
 ) -> None:
     """Lets all series of other versions go on by this one, each where its step is given a place, and wakes them.
 
     One that stands at no step has not begun, and does so at the `first`, or has taken its last one: it goes `behind`
-    the last one of this version.
+    the last one of this version. What came of steps that are `renamed` goes by their new names.
     """
     given = list(places.values())
     asked = {
         "tenant": tenant_id, "flow": flow_id, "version": version_id, "lane": LANES[Lane.BULK], "steps": list(places),
+        "renamed": encode(dict(renamed)),
         "targets": [one.step for one in given], "places": [one.place for one in given],
         "wakes": [encode(list(one.wakes)) for one in given],
         "behind": behind.place, "first": encode(list(first.wakes)), "last": encode(list(behind.wakes)),

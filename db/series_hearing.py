@@ -50,12 +50,14 @@ async def hear(connection: AsyncConnection, tenant_id: UUID, news: Sequence[NewH
         return Told()
     standing = await _locked(connection, tenant_id, sorted({one.series_id for one in news}))
     heard: set[UUID] = set()
+    met: set[tuple[UUID, str]] = set()
     full: list[NewHearing] = []
     signals: list[outbox.Signal] = []
     for one in news:
         row = standing.get(one.series_id)
-        if row is None:
+        if row is None or (one.series_id, one.cause) in met:
             continue
+        met.add((one.series_id, one.cause))
         size = _size(one)
         if not _has_room(row, one, size):
             full += [] if await _is_known(connection, tenant_id, one) else [one]

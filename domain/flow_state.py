@@ -50,6 +50,8 @@ class SeriesState:
         anchors: The dates that waits count from; moving one moves every wait that is still to come.
         facts: What conditions and texts see: `event`, `recipient`, `series`, `data`.
         outcomes: What came of each step, by its id.
+        asked_as: The id of the step at which it stands, as that was called by the version by which it came there; None
+            where it is called so still. What a service is asked keeps its id.
         stopped: Why somebody stopped it.
     """
 
@@ -68,11 +70,12 @@ class SeriesState:
     rounds: Mapping[str, Rounds] = field(default_factory=dict)
     answered: tuple[int, ...] = ()
     digested: Mapping[str, int] = field(default_factory=dict)
+    asked_as: str | None = None
     stopped: str | None = None
 
     def at(self, place: int, now: datetime) -> "SeriesState":
         """Returns the series at another instruction."""
-        return replace(self, place=place, entered_at=now, entered_mark=len(self.heard))
+        return replace(self, place=place, entered_at=now, entered_mark=len(self.heard), asked_as=None)
 
     def after(self, step_id: str, outcome: Mapping[str, Any]) -> "SeriesState":
         """Returns the series with what came of a step."""

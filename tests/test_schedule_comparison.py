@@ -149,3 +149,13 @@ async def _told(comparison: ScheduleComparison, schedule_id: UUID, *, repair: bo
     about = [one for one in found if one.found.subject_id == str(schedule_id)]
     assert all((one.tenant_id, one.found.kind) == (None, Kind.CLOCK_WITHOUT_ROW) for one in about)
     return bool(about)
+
+
+async def test_a_schedule_that_changed_after_it_was_read_did_not_diverge(
+    database: Database, client: Client, row: StoredSchedule
+) -> None:
+    await change(database, row, spec={"cron": "0 0 2 2 *"})
+    await handed_over(database, row)
+    comparison = ScheduleComparison(database, client, WorkflowFacts(client))
+    assert await comparison._care.wrong_with(row) is Kind.CLOCK_DIVERGED
+    assert await comparison._clock(row, datetime.now(UTC), repair=True) is None

@@ -17,6 +17,7 @@ STEPS = (
     Step(name="housekeeping.attempts", seconds=60.0),
     Step(name="housekeeping.workflows", seconds=60.0),
     Step(name="housekeeping.operations"),
+    Step(name="housekeeping.waiting_series", seconds=60.0),
     Step(name="housekeeping.schedules", seconds=60.0),
     Step(name="housekeeping.receipts"),
     Step(name="housekeeping.ledger", seconds=60.0),

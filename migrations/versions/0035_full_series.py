@@ -21,6 +21,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Forced row security hides all rows from the owner, too.
+    op.execute("ALTER TABLE held_reply NO FORCE ROW LEVEL SECURITY")
     op.execute("DELETE FROM held_reply WHERE reason = 'full'")
+    op.execute("ALTER TABLE held_reply FORCE ROW LEVEL SECURITY")
     _reasons("('several', 'forged')")
     op.drop_column("series", "unheard")

@@ -49,9 +49,13 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("series_waiting_idx", table_name="series")
-    # What is kept in batches and was not taken up yet is kept by rows, as the version before does.
+    # What is kept in batches and was not taken up yet is kept by rows, as the version before does. Forced row security
+    # hides all rows from the owner, too, and lets it add none.
+    for table in ("operation_batch", "operation_series"):
+        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     op.execute(
         "INSERT INTO operation_series (tenant_id, operation_id, series_id) "
         "SELECT tenant_id, operation_id, unnest(ids) FROM operation_batch ON CONFLICT DO NOTHING"
     )
+    op.execute("ALTER TABLE operation_series FORCE ROW LEVEL SECURITY")
     op.drop_table("operation_batch")

@@ -9,8 +9,10 @@ import pytest
 from temporalio.client import Client
 
 from activities.open_operations import OpenOperations
+from activities.owners import restored_finding
 from activities.sweeping import Sweep, Swept
 from activities.workflow_facts import WorkflowFacts
+from db import findings
 from db import series as series_rows
 from db.care_tables import circuit, operation
 from db.series_tables import series
@@ -49,6 +51,7 @@ async def swept_until_found(yard: Yard) -> Any:
     async with asyncio.timeout(20):
         while not (found := await yard.findings()):
             await house(yard).look(Sweep())
+            await house(yard).look_at_waiting(Sweep())
             await asyncio.sleep(0.05)
     return found[0]
 
@@ -119,12 +122,12 @@ async def test_a_series_that_asks_a_service_or_listens_keeps_its_workflow(yard: 
     made = await make_series(yard, step="hello")
     workflow_id = keys.series_workflow(str(made))
     handle = await yard.client.start_workflow("series", id=workflow_id, task_queue="nobody")
-    await house(yard).look(Sweep())
+    await house(yard).look_at_waiting(Sweep())
     assert await yard.rows(outbox) == []
     await handle.terminate()
     assert (await swept_until_found(yard)).detail["workflow"] == "stopped"
     assert [row["workflow_id"] for row in await yard.rows(outbox)] == [workflow_id]
-    assert await house(yard).look(Sweep()) == Swept()  # it is on its way
+    assert await house(yard).look_at_waiting(Sweep()) == Swept(seen=1)  # it is on its way
 
 
 async def test_series_that_wait_for_no_instant_are_looked_at_in_turns(yard: Yard) -> None:
@@ -136,12 +139,50 @@ async def test_series_that_wait_for_no_instant_are_looked_at_in_turns(yard: Yard
     whose = {"to": "+919876543210", "to_kind": "phone", **fields}
     made += [await factories.insert(yard.database, yard.tenant_id, series, key=f"k{one}", **whose) for one in range(2)]
     looking = OpenOperations(yard.database, WorkflowFacts(yard.client), quiet=NO_TIME, batch=1)
-    cursors, swept = [], await looking.look(Sweep())
+    cursors, swept = [], await looking.look_at_waiting(Sweep())
     while swept.more:
         cursors.append(UUID(str(swept.cursor)))
-        swept = await looking.look(Sweep(cursor=swept.cursor))
+        swept = await looking.look_at_waiting(Sweep(cursor=swept.cursor))
     assert cursors == sorted(made)
     assert {row["workflow_id"] for row in await yard.rows(outbox)} == {keys.series_workflow(str(one)) for one in made}
+
+
+async def test_what_is_open_is_looked_at_wherever_the_turn_through_those_that_wait_is(yard: Yard) -> None:
+    made = await make_operation(yard)
+    await house(yard).look(Sweep(cursor=str(UUID(int=2**128 - 1))))
+    assert [row["workflow_id"] for row in await yard.rows(outbox)] == [keys.operation_workflow(str(made))]
+
+
+async def test_while_the_database_seems_restored_nothing_is_set_going(yard: Yard) -> None:
+    await make_operation(yard)
+    await make_series(yard, step="hello")
+    async with yard.database.tenant(yard.tenant_id) as connection:
+        await findings.record(connection, yard.tenant_id, [restored_finding({}, None)])
+    await house(yard).look(Sweep())
+    await house(yard).look_at_waiting(Sweep())
+    assert await yard.rows(outbox) == []
+    found = await yard.findings(kind="owner_lost")
+    assert sorted((one.subject_type, one.state, one.repair) for one in found) == [
+        ("operation", "open", None), ("series", "open", None),
+    ]  # fmt: skip
+    assert (await house(yard).look(Sweep())).found == 0  # told of lately
+
+
+async def test_a_series_that_ended_after_it_was_read_is_left_alone(yard: Yard) -> None:
+    made = await make_series(yard)
+    ((item, workflow),) = await house(yard).orphans()
+    await yard.execute("UPDATE series SET status = 'completed', ended_at = now() WHERE id = :id", id=made)
+    assert await house(yard).tell(item, workflow) is None
+    assert await house(yard).mend(item, workflow) is None
+    assert (await yard.rows(outbox), await yard.findings()) == ([], [])
+
+
+async def test_an_outage_that_came_to_its_next_episode_after_it_was_read_is_left_alone(yard: Yard) -> None:
+    await make_circuit(yard)
+    ((item, workflow),) = await house(yard).orphans()
+    await yard.execute("UPDATE circuit SET episode = 4")
+    assert await house(yard).mend(item, workflow) is None
+    assert await yard.rows(outbox) == []
 
 
 async def test_an_operation_whose_workflow_was_terminated_stops(yard: Yard) -> None:

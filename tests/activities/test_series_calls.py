@@ -154,7 +154,7 @@ async def test_a_series_whose_workflow_was_terminated_in_its_midst_asks_as_befor
     await handle.terminate()
     house = OpenOperations(clock.database, WorkflowFacts(client), quiet=timedelta(0))
     async with asyncio.timeout(20):  # the server's index is a moment behind
-        while not (await house.look(Sweep())).found:
+        while not (await house.look_at_waiting(Sweep())).found:
             await asyncio.sleep(0.05)
     async with clock.database.tenant(clock.tenant_id) as connection:
         left = (await connection.execute(select(outbox.c.kind, outbox.c.workflow_id))).all()

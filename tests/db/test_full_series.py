@@ -6,6 +6,7 @@ import pytest
 
 from db import held_replies, series_replies
 from db.delivery_tables import inbound_message, notification
+from db.series_hearing import NewHearing, hear
 from db.series_tables import held_reply
 from domain.series import MOST_HEARD, MOST_HEARD_BYTES
 from tests.activities.series_clock import Clock
@@ -65,3 +66,11 @@ async def test_a_reaction_that_finds_its_series_full_is_for_nobody_to_look_at(se
     await belongs_to(sent, clock)
     await tell(sent, inbound(sent, kind="reaction", body="👍", quotes="wamid.1"))
     assert (await sent.rows(held_reply), (await clock.row()).unheard) == ([], 1)
+
+
+async def test_one_thing_that_comes_twice_at_once_is_unheard_once(sent: Sent) -> None:
+    clock = await full(sent)
+    news = [NewHearing(series_id=clock.series_id, cause="n/read", kind="read", at=datetime.now(UTC))] * 2
+    async with sent.database.tenant(sent.tenant_id) as connection:
+        assert len((await hear(connection, sent.tenant_id, news)).full) == 1
+    assert (await clock.row()).unheard == 1
