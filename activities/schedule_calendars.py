@@ -1,16 +1,16 @@
 """Schedules whose calendar changes: their clocks are told, and what was a day off when it passed is not made up for."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.schedule_runs import MOST_PASSED, unmade_since
+from activities.unmade_runs import passed, unmade_since
 from db import schedule_runs, schedules
 from db.schedules import StoredSchedule
-from domain.schedules import ScheduleStatus, Spec, instants
+from domain.schedules import ScheduleStatus, Spec, calendars_of, instants
 
 _MOMENT = timedelta(microseconds=1)
 _DAY_OFF = "a calendar left it out when it was due"
@@ -33,13 +33,18 @@ async def turn(connection: AsyncConnection, before: Sequence[StoredSchedule], no
 async def _values(
     connection: AsyncConnection, former: StoredSchedule, row: StoredSchedule, now: datetime
 ) -> Mapping[str, Any] | None:
-    """Returns what changes of a schedule besides its instants, or None where it stays over."""
+    """Returns what changes of a schedule besides its instants, or None where it stays over.
+
+    One that is over goes on as soon as it has runs again, unless another of its calendars is not there.
+    """
     match ScheduleStatus(row.status):
         case ScheduleStatus.PAUSED:
             return {}
         case ScheduleStatus.ENDED:
-            is_due = next(instants(row.when(), now), None) is not None
-            return {"status": ScheduleStatus.ACTIVE.value, "counts_from": now} if is_due else None
+            goes_on = row.calendars.keys() >= {*calendars_of(row.spec)} and await asyncio.to_thread(
+                _is_due, row.when(), now
+            )
+            return {"status": ScheduleStatus.ACTIVE.value, "counts_from": now} if goes_on else None
         case ScheduleStatus.ACTIVE:
             return {"counts_from": await _begin(connection, former, row, now)}
 
@@ -51,15 +56,15 @@ async def _begin(connection: AsyncConnection, former: StoredSchedule, row: Store
     """
     told = await schedule_runs.last_before(connection, former.tenant_id, former.id, now)
     lately = now - timedelta(seconds=former.catch_up) - former.when().jitter
-    owed = await unmade_since(connection, former, min(told or former.counts_from, lately), now)
+    owed = await unmade_since(connection, former, min(told or former.counts_from, lately), now, most=1)
     if not owed:
         return max(former.counts_from, now)
     begin = max(former.counts_from, owed[0] - _MOMENT)
-    known = _passed(former.when(), begin, now)
-    fresh = [one for one in _passed(row.when(), begin, now) if one not in set(known)]
+    known = set(await passed(former.when(), begin, now))
+    fresh = [one for one in await passed(row.when(), begin, now) if one not in known]
     await schedule_runs.miss(connection, row.tenant_id, row.id, fresh, _DAY_OFF)
     return begin
 
 
-def _passed(spec: Spec, begin: datetime, now: datetime) -> list[datetime]:
-    return list(islice(takewhile(lambda one: one <= now, instants(spec, begin)), MOST_PASSED))
+def _is_due(spec: Spec, now: datetime) -> bool:
+    return next(instants(spec, now), None) is not None

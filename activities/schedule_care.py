@@ -13,8 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.open_operations import LIVING
 from activities.repairs import count
 from activities.schedule_clocks import fits, remove
-from activities.schedule_runs import unmade_of
 from activities.sweeping import Sweep, Swept, counted
+from activities.unmade_runs import unmade_of
 from activities.workflow_facts import WorkflowFacts
 from db import findings, outbox, schedule_runs, schedules, sweeps
 from db.errors import FAILURES
@@ -123,7 +123,7 @@ class ScheduleCare:
             locked = await schedules.get(connection, row.tenant_id, row.id, lock=True)
             if locked is None or locked.version != row.version:
                 return False
-            if await unmade_of(connection, locked, self._now()):
+            if await unmade_of(connection, locked, self._now(), most=1):
                 await schedules.leave_word(connection, locked, f"care/{self._now().isoformat()}")
             else:
                 await schedules.change(connection, locked, status=ScheduleStatus.ENDED.value)

@@ -30,7 +30,7 @@ from temporalio.client import (
 from temporalio.common import Priority, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.schedule_runs import unmade_of
+from activities.unmade_runs import unmade_of
 from db import schedules
 from db.schedules import StoredSchedule
 from db.session import Database
@@ -84,7 +84,7 @@ class ScheduleClocks:
                 return None, ()
             if row.status == ScheduleStatus.PAUSED:
                 return row, ()
-            return row, (await unmade_of(connection, row, self._now()))[:_MOST_MADE_UP]
+            return row, await unmade_of(connection, row, self._now(), most=_MOST_MADE_UP)
 
     async def _set(self, row: StoredSchedule, unmade: Sequence[datetime]) -> str:
         wanted = self._wanted(row, unmade)

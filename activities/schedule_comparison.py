@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from activities.repairs import count
 from activities.schedule_care import ScheduleCare, about_run, about_schedule
-from activities.schedule_runs import unmade_of
+from activities.unmade_runs import unmade_of
 from activities.workflow_facts import WorkflowFacts
 from db import findings, outbox, schedule_runs, schedules
 from db.findings import NewFinding

@@ -14,6 +14,7 @@ from activities.event_taking import DoesNotFit, NotMeant, Taking, text_of
 from activities.programs import Programs
 from activities.schedule_selecting import Picked, Selecting
 from activities.scheduled_starts import Wanted, published, start
+from activities.unmade_runs import unmade_of
 from crashpoints import crash_here
 from db import event_types, schedule_runs, schedules
 from db.events import NewEvent
@@ -35,7 +36,7 @@ from domain.schedules import (
 
 BATCH = 50
 SCAN = 500
-MOST_PASSED = 1000
+_MOST_MISSED = 1000
 _OVERLAPPED = "a run before it was still under way, or was made up for first"
 _AWAY = "nobody was there to make it in time"
 _MOMENT = timedelta(microseconds=1)
@@ -108,7 +109,7 @@ async def _tell_missed(connection: AsyncConnection, row: StoredSchedule, at: dat
     """Tells of the instants between the last run and this one whose runs will not come any more."""
     former = await schedule_runs.last_before(connection, row.tenant_id, row.id, at)
     since = max(row.counts_from, former or row.counts_from)
-    passed = list(islice(takewhile(lambda one: one < at, instants(row.when(), since)), MOST_PASSED))
+    passed = list(islice(takewhile(lambda one: one < at, instants(row.when(), since)), _MOST_MISSED))
     made = await schedule_runs.made(connection, row.tenant_id, row.id, passed)
     unmade = [one for one in passed if one not in made]
     late = [one for one in unmade if one < now - timedelta(seconds=row.catch_up)]
@@ -116,23 +117,6 @@ async def _tell_missed(connection: AsyncConnection, row: StoredSchedule, at: dat
     if row.overlap == Overlap.SKIP:
         overlapped = [one for one in unmade if one not in late]
         await schedule_runs.miss(connection, row.tenant_id, row.id, overlapped, _OVERLAPPED)
-
-
-async def unmade_of(
-    connection: AsyncConnection, row: StoredSchedule, now: datetime, *, most: int = MOST_PASSED
-) -> list[datetime]:
-    """Returns the instants that passed while a run may still be made for them, and that have none."""
-    return await unmade_since(connection, row, now - timedelta(seconds=row.catch_up), now, most=most)
-
-
-async def unmade_since(
-    connection: AsyncConnection, row: StoredSchedule, moment: datetime, now: datetime, *, most: int = MOST_PASSED
-) -> list[datetime]:
-    """Returns the instants between two moments that have no run."""
-    since = max(row.counts_from, moment)
-    passed = list(islice(takewhile(lambda one: one <= now, instants(row.when(), since)), most))
-    made = await schedule_runs.made(connection, row.tenant_id, row.id, passed)
-    return [one for one in passed if one not in made]
 
 
 class _Step:

@@ -24,6 +24,7 @@ from api.scopes import Scope
 from api.services import Services, ServicesOf
 from db import calendars, outbox, schedules, series_hearing, series_parked
 from db.calendars import StoredCalendar
+from db.errors import DatabaseError, is_rolled_back
 from db.series_hearing import woken
 from domain.holidays import missing
 from domain.notifications import LANES, Lane
@@ -87,22 +88,13 @@ async def put_calendar(
 
     Series that are parked because it was not there go on.
     """
-    tenant_id, now = principal.tenant_id, services.now()
-    days = sorted(set(body.days), key=lambda day: (len(day), day))
-    async with services.database.tenant(tenant_id) as connection:
-        await calendars.lock_name(connection, tenant_id, name)
-        before = await calendars.get(connection, tenant_id, name, lock=True)
-        check(if_match, before.updated_at if before else None)
-        check_absent(if_none_match, before.updated_at if before else None)
-        if before is not None and (before.description, list(before.days)) == (body.description, days):
-            row, is_new = before, False
-        else:
-            asking = await schedules.asking(connection, tenant_id, name, lock=True)
-            row, is_new = await calendars.put(connection, tenant_id, name, description=body.description, days=days)
-            facts = {"schedules": await turn(connection, asking, now)}
-            await record(connection, principal, "calendar.created" if is_new else "calendar.replaced", name, **facts)
-            await _wake(connection, row, tenant_id)
-        await _resume(connection, principal, row, now)
+    conditions = if_match, if_none_match
+    try:
+        row, is_new = await _put(name, body, principal, services, conditions)
+    except DatabaseError as error:
+        if not is_rolled_back(error):
+            raise
+        row, is_new = await _put(name, body, principal, services, conditions)  # somebody locked series the other way
     services.wake()
     if is_new:
         response.status_code = 201
@@ -143,6 +135,29 @@ async def delete_calendar(name: Name, principal: Writer, services: ServicesOf, i
         await _demand_unused(connection, principal.tenant_id, name)
         await calendars.remove(connection, principal.tenant_id, row.id)
         await record(connection, principal, "calendar.deleted", name)
+
+
+async def _put(
+    name: str, body: CalendarBody, principal: Principal, services: Services, conditions: tuple[str | None, str | None]
+) -> tuple[StoredCalendar, bool]:
+    """Returns the calendar as it is put, in one transaction, and whether it is new."""
+    tenant_id, now = principal.tenant_id, services.now()
+    days = sorted(set(body.days), key=lambda day: (len(day), day))
+    async with services.database.tenant(tenant_id) as connection:
+        await calendars.lock_name(connection, tenant_id, name)
+        before = await calendars.get(connection, tenant_id, name, lock=True)
+        check(conditions[0], before.updated_at if before else None)
+        check_absent(conditions[1], before.updated_at if before else None)
+        if before is not None and (before.description, list(before.days)) == (body.description, days):
+            row, is_new = before, False
+        else:
+            asking = await schedules.asking(connection, tenant_id, name, lock=True)
+            row, is_new = await calendars.put(connection, tenant_id, name, description=body.description, days=days)
+            facts = {"schedules": await turn(connection, asking, now)}
+            await record(connection, principal, "calendar.created" if is_new else "calendar.replaced", name, **facts)
+            await _wake(connection, row, tenant_id)
+        await _resume(connection, principal, row, now)
+    return row, is_new
 
 
 async def _wake(connection: AsyncConnection, row: StoredCalendar, tenant_id: UUID) -> None:

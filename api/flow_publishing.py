@@ -19,7 +19,6 @@ from db.series_fleet import Destination
 from domain.faults import Fault
 from domain.flow_needs import calendars_of
 from domain.flow_program import Program, compiled
-from domain.flow_steps import Flow
 from domain.operations import agrees
 
 
@@ -61,12 +60,11 @@ async def publish(
     """Publishes a version of a locked flow, and returns how many series went over or were stopped.
 
     Raises:
-        Problem: A series stands at a step that the new version does not have, it asks a calendar that is not there, or
-            others are meant than were agreed to; nothing was changed.
+        Problem: A series stands at a step that the new version does not have, or others are meant than were agreed to;
+            nothing was changed.
     """
     tenant_id, flow_id = principal.tenant_id, asked.flow.id
     program = compiled(flow_of(asked.version.definition))
-    await _check_calendars(connection, tenant_id, program.flow, asked.version.number, hold=not dry_run)
     others = sum(one.count for one in waiting if one.version != asked.version.number)
     if not dry_run:
         _check_count(asked, others)
@@ -89,23 +87,24 @@ async def publish(
     return changed
 
 
+async def check_calendars(connection: AsyncConnection, tenant_id: UUID, version: FlowVersion, *, hold: bool) -> None:
+    """Raises that a version asks calendars that are not there; with `hold` those that are there stay.
+
+    They are held before the flow is locked: whoever puts one waits for schedules, and their runs wait for flows.
+    """
+    asked = calendars_of(flow_of(version.definition))
+    missing = sorted(asked - (await calendars.days(connection, tenant_id, asked, hold=hold)).keys())
+    if missing:
+        told = ", ".join(map(repr, missing))
+        message = f"version {version.number} asks the calendar {told}, which is not there; put it, or correct the name"
+        raise invalid(Fault(pointer="/version", message=message))
+
+
 def _check_count(asked: Publishing, found: int) -> None:
     """Raises that others are meant by now than somebody agreed to."""
     if asked.mode != "pin" and asked.expected is not None and not agrees(asked.expected, found):
         detail = f"Not {asked.expected} but {found} are meant now; look again, then repeat with this number."
         raise Problem(Kind.COUNT_CHANGED, detail, count=found)
-
-
-async def _check_calendars(
-    connection: AsyncConnection, tenant_id: UUID, flow: Flow, number: int, *, hold: bool
-) -> None:
-    """Raises that a version asks calendars that are not there; those that are there stay until it is published."""
-    asked = calendars_of(flow)
-    missing = sorted(asked - (await calendars.holidays(connection, tenant_id, asked, hold=hold)).keys())
-    if missing:
-        told = ", ".join(map(repr, missing))
-        message = f"version {number} asks the calendar {told}, which is not there; put it, or correct the name"
-        raise invalid(Fault(pointer="/version", message=message))
 
 
 def _places(asked: Publishing, program: Program, waiting: Sequence[Waiting]) -> dict[str, Destination]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.audit import record
 from api.auth import Principal, needs
 from api.flow_files import FlowText, read_text
-from api.flow_publishing import Publishing, Waiting, publish, waiting_at
+from api.flow_publishing import Publishing, Waiting, check_calendars, publish, waiting_at
 from api.flow_warnings import FlowWarning, warnings_of
 from api.flow_words import FlowName, StepId
 from api.flows import Definition, Reader, under_definition
@@ -208,8 +208,11 @@ async def publish_flow(
     """Makes a version the one that new series take, and does with running ones what `mode` says."""
     tenant_id = principal.tenant_id
     async with services.database.tenant(tenant_id) as connection:
+        chosen = await _version(
+            connection, tenant_id, await existing(connection, tenant_id, name), body.version, pointer="/version"
+        )
+        await check_calendars(connection, tenant_id, chosen, hold=not dry_run)
         stored = await existing(connection, tenant_id, name, lock=not dry_run)
-        chosen = await _version(connection, tenant_id, stored, body.version, pointer="/version")
         waiting = await waiting_at(connection, tenant_id, stored.id)
         publishing = Publishing(flow=stored, version=chosen, mode=body.mode, steps=body.steps, expected=body.expected)
         changed = await publish(connection, principal, publishing, waiting, dry_run=dry_run)

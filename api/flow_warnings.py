@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -47,8 +48,8 @@ def _warnings(
     if not named or len(schemas) < len(known) or len(known) > MOST_TYPES:
         return []  # of a type that nobody described anything may come
     found = []
-    for doubt in doubts(text.expressions, schemas):
+    for doubt in islice(doubts(text.expressions, schemas), _MOST_TOLD):
         place = text.at(doubt.pointer, doubt.message)
         shown = {name: getattr(place, name) for name in ("line", "column", "pointer", "message")}
         found.append(FlowWarning(**shown, path=doubt.path, near=doubt.near))
-    return sorted(found, key=lambda one: (one.line, one.column))[:_MOST_TOLD]
+    return sorted(found, key=lambda one: (one.line, one.column))

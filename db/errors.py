@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError as DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-__all__ = ["FAILURES", "DatabaseError", "is_lock_timeout", "is_unavailable"]
+__all__ = ["FAILURES", "DatabaseError", "is_lock_timeout", "is_rolled_back", "is_unavailable"]
 
 FAILURES: tuple[type[Exception], ...] = (DatabaseError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """Everything that using the database can raise; the driver raises some by itself when it cannot connect."""
@@ -31,8 +31,14 @@ def is_unavailable(error: Exception) -> bool:
 
 def is_away(error: Exception) -> bool:
     """Tells whether the server itself is out of reach, not only slow for one statement or in favour of another one."""
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return is_unavailable(error) and state != _CANCELED and not is_rolled_back(error)
+
+
+def is_rolled_back(error: Exception) -> bool:
+    """Tells whether a transaction was undone for the sake of others, as in a deadlock: it may be repeated."""
     state = getattr(getattr(error, "orig", error), "sqlstate", None) or ""
-    return is_unavailable(error) and state != _CANCELED and not state.startswith(_ROLLED_BACK)
+    return bool(state.startswith(_ROLLED_BACK))
 
 
 def is_lock_timeout(error: Exception) -> bool:

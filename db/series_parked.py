@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.series_tables import series_entry
 
-# Locked in the order of their ids, as by everybody who locks several.
+# Locked in the order of their ids. Runs of schedules that replace series lock them in the order of their keys, so the
+# two may wait for each other; who puts a calendar then repeats it.
 _GO_ON = text("""
 WITH parked AS (
     SELECT id FROM series

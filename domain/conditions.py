@@ -65,7 +65,7 @@ def check(condition: str, known: Collection[str]) -> None:
     """
     if len(condition) > LONGEST:
         raise ConditionError(f"the condition has {len(condition):,} characters; {LONGEST:,} are possible")
-    if _ODD_LITERAL.search(condition):
+    if _ODD_LITERAL.search(_LITERAL.sub(_emptied, condition)):
         raise ConditionError("texts stand in plain quotes, 'so' or \"so\", without letters before them")
     program = _compiled(condition)
     bare = _LITERAL.sub("''", condition)
@@ -178,6 +178,11 @@ def _in_short(error: Exception) -> str:
     if isinstance(error, TypeError):
         return "the types do not fit; a whole number and one with a fraction need int(…) or double(…)"
     return text.partition("\n")[0][:160]
+
+
+def _emptied(literal: re.Match[str]) -> str:
+    """Returns the quotes of a text alone, so that what it says is not taken for something else."""
+    return literal.group(0)[0] * 2
 
 
 def _nests(bare: str) -> bool:

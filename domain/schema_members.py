@@ -7,6 +7,7 @@ says nothing, every member may be there.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from heapq import nsmallest
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,9 @@ _SAID_BESIDE = frozenset({"$comment", "default", "deprecated", "description", "e
 _MOST_REFERENCES = 100
 _NEAR = 0.75
 """How alike two names are, of 1, for one to be taken for a misprint of the other."""
+_LONGEST = 100
+MOST_KNOWN = 1000
+"""Names among which a near one is looked for."""
 _NOTHING = object()
 
 
@@ -56,8 +60,13 @@ def gap(schema: Mapping[str, Any], path: Sequence[str | None]) -> Gap | None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Returns the name that somebody may have meant; capitals and dashes make no difference."""
-    plain = {_plain(one): one for one in sorted(known, reverse=True)}
+    """Returns the name that somebody may have meant; capitals and dashes make no difference.
+
+    Very long names are passed over, and of very many only the first ones by the alphabet are looked at.
+    """
+    plain = {
+        _plain(one): one for one in reversed(nsmallest(MOST_KNOWN, (one for one in known if len(one) <= _LONGEST)))
+    }
     found = get_close_matches(_plain(name), plain, n=1, cutoff=_NEAR)
     return plain[found[0]] if found else None
 

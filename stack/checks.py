@@ -1,5 +1,6 @@
 """`carillon dev check`: named steps, some at once, each timed, all run even when one fails, and a table at the end."""
 
+import hashlib
 import json
 import os
 import re
@@ -103,6 +104,14 @@ def present(root: Path, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if (root / name).exists()]
 
 
+def types_directory(root: Path) -> Path:
+    """Returns where what is known of a checkout's types is kept.
+
+    Each has its own: a file counts as known there by its path below the root, its size and the second of its change.
+    """
+    return cache_directory() / "mypy" / hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+
+
 def _steps(root: Path) -> Iterator[tuple[str, Step]]:
     def tool(*command: str) -> Step:
         return lambda: _run(root, *command)
@@ -110,7 +119,7 @@ def _steps(root: Path) -> Iterator[tuple[str, Step]]:
     packages, everything = present(root, _PACKAGES), present(root, _PACKAGES + _OTHERS)
     yield "lint", tool("ruff", "check", ".")
     yield "format", tool("ruff", "format", "--check", ".")
-    yield "types", tool("mypy", f"--cache-dir={cache_directory() / 'mypy'}", *everything)
+    yield "types", tool("mypy", f"--cache-dir={types_directory(root)}", *everything)
     yield "layers", tool("lint-imports")
     yield "dependencies", tool("deptry", ".")
     # From medium severity on: the low ones are among ruff's rules (S), where each exception states its reason.

@@ -23,18 +23,25 @@ _PROJECT = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 # One thread for what is compiled and collected: a play lasts a second, and shares its cores with the worker. Half of
 # what the server does in it is to load its classes, so the first play on a machine leaves them as Java wants them
-# (class data sharing). The SDK kills the server, which then writes nothing: hence one that is to write is watched.
+# (class data sharing). The SDK kills the server, which then writes nothing: hence one that is to write is watched. Such
+# an archive can be written from Java 13 on; an older one, or one that does not say what it is, starts without. What the
+# watched server prints goes to a file, for it may outlive whoever reads; it is told where the server ends by itself.
 _LAUNCHER = """#!/bin/sh
 here=$(dirname "$0")
 home=$(dirname "$(dirname "$(readlink -f "$(command -v java)")")")
 shared="$here/classes-$({ echo "$home"; cat "$home/release"; } 2>/dev/null | cksum | cut -d' ' -f1).jsa"
-set -- -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Xlog:disable -cp "$here/*" \\
-    io.temporal.testserver.TestServer "$@"
+major=$(sed -n 's/^JAVA_VERSION="\\([0-9]*\\).*/\\1/p' "$home/release" 2>/dev/null)
+set -- -cp "$here/*" io.temporal.testserver.TestServer "$@"
+set -- -XX:+IgnoreUnrecognizedVMOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "$@"
+if [ "${major:-0}" -lt 13 ]; then
+    exec java "$@"
+fi
+set -- -Xshare:auto -Xlog:disable "$@"
 if [ -f "$shared" ] || [ ! -w "$here" ]; then
     exec java -XX:SharedArchiveFile="$shared" "$@"
 fi
 new="$shared.$$"
-java -XX:ArchiveClassesAtExit="$new" "$@" >/dev/null 2>&1 &
+java -XX:ArchiveClassesAtExit="$new" "$@" >"$new.log" 2>&1 &
 server=$!
 (
     while kill -0 $$ && kill -0 $server; do sleep 0.2; done
@@ -42,8 +49,13 @@ server=$!
     tries=0
     while kill -0 $server && [ $((tries += 1)) -lt 150 ]; do sleep 0.2; done
     mv -f "$new" "$shared"
+    kill -0 $$ || rm -f "$new.log"
 ) >/dev/null 2>&1 &
 wait $server
+status=$?
+cat "$new.log" >&2
+rm -f "$new.log"
+exit $status
 """
 
 

@@ -72,8 +72,8 @@ class Stage:
     async def go_to(self, instant: datetime) -> None:
         """Lets it be an instant, and returns when all that is due by then was done."""
         self.watch.clock.stand_at(instant)
-        self.watch.resting.clear()
         for _ in range(30):
+            self.watch.resting.clear()  # time moves on in each turn, so a timer of any of them may ring
             await self._let_pass(instant)
             await self.still()
             if not await self._is_behind(instant):

@@ -1,11 +1,15 @@
 """Says whether the tests of `domain` alone take every branch of it, where the coverage of a whole run is measured."""
 
+import importlib
 import io
-from collections.abc import Iterator
+import pkgutil
+from collections.abc import Generator
 from pathlib import Path
 
 import coverage
 import pytest
+
+import domain
 
 _TESTS = Path(__file__).parent / "domain"
 _DECISIONS, _OTHERS = "decisions", "others"
@@ -23,15 +27,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuses to judge what is not measured."""
+    if config.getoption("--decisions") and not config.getoption("cov_source", None):
+        raise pytest.UsageError("--decisions judges what is measured; give --cov, too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Imports all of domain while what is covered belongs to nobody, whichever modules of tests come first."""
+    if session.config.getoption("--decisions"):
+        for one in pkgutil.walk_packages(domain.__path__, "domain."):
+            importlib.import_module(one.name)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Keeps apart what the tests of domain cover; what is covered by importing it belongs to nobody."""
-    measuring = coverage.Coverage.current() if item.config.getoption("--decisions") else None
-    context = _DECISIONS if item.path.is_relative_to(_TESTS) else _OTHERS
-    if measuring is not None and item.config.stash.get(_CONTEXT, "") != context:
-        measuring.switch_context(context)
-        item.config.stash[_CONTEXT] = context
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Keeps apart what modules of tests run when they are imported."""
+    _switch(collector)
     return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keeps apart what the tests of domain cover."""
+    _switch(item)
+    return (yield)
+
+
+def _switch(node: pytest.Item | pytest.Collector) -> None:
+    measuring = coverage.Coverage.current() if node.config.getoption("--decisions") else None
+    context = _DECISIONS if node.path.is_relative_to(_TESTS) else _OTHERS
+    if measuring is not None and node.config.stash.get(_CONTEXT, "") != context:
+        measuring.switch_context(context)
+        node.config.stash[_CONTEXT] = context
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,8 +8,8 @@ import pytest
 
 from activities.schedule_calendars import turn
 from activities.schedule_clocks import mark_of
-from activities.schedule_runs import unmade_of
-from db import calendars, schedules
+from activities.unmade_runs import unmade_of
+from db import calendars, schedule_runs, schedules
 from db.schedules import StoredSchedule
 from db.session import Database
 from tests.activities.test_schedules import BEFORE, NINE, make, run, started, told
@@ -127,6 +127,41 @@ async def test_one_that_its_calendar_ended_goes_on_with_it(database: Database, r
         await schedules.change(connection, never, status="ended")
     after = await put(database, row)
     assert (after.status, after.counts_from) == ("active", LATER)
+
+
+async def test_one_stays_over_until_all_of_its_calendars_are_there(database: Database, row: StoredSchedule) -> None:
+    spec = {**SPEC, "except": {"calendars": ["india", "works"]}}
+    async with database.tenant(row.tenant_id) as connection:
+        await schedules.change(connection, row, spec=spec, status="ended")
+    assert (await put(database, row)).status == "ended", "nobody knows which days the other one leaves out"
+    async with database.tenant(row.tenant_id) as connection:
+        await calendars.put(connection, row.tenant_id, "works", description="", days=[])
+    assert (await put(database, row, "12-25")).status == "active"
+
+
+async def test_of_what_is_due_each_minute_nothing_owed_is_lost(database: Database, row: StoredSchedule) -> None:
+    now = NINE + 5 * DAY
+    minutes = [now - timedelta(minutes=back) for back in range(5 * 1440)]
+    async with database.tenant(row.tenant_id) as connection:
+        often = await schedules.change(connection, row, spec={**SPEC, "cron": "* * * * *"}, catch_up=5 * 86_400)
+        await schedule_runs.miss(connection, row.tenant_id, row.id, minutes[60:], "they are over")
+    before = await owed(database, often, now)
+    assert before == sorted(minutes[:60])
+    after = await put(database, often, "12-25", now=now)
+    assert await owed(database, after, now) == before
+
+
+async def test_of_many_minutes_off_all_are_told(database: Database, row: StoredSchedule) -> None:
+    now = NINE + 2 * DAY
+    async with database.tenant(row.tenant_id) as connection:
+        often = await schedules.change(connection, row, spec={**SPEC, "cron": "* * * * *"}, catch_up=5 * 86_400)
+    async with database.tenant(row.tenant_id) as connection:
+        await calendars.put(connection, row.tenant_id, "india", description="", days=["2027-06-02"])
+        found = await schedules.get(connection, row.tenant_id, row.id)
+    assert found is not None
+    before = await owed(database, found, now)
+    assert (len(before), before[0]) == (1500, BEFORE + timedelta(minutes=1))
+    assert await owed(database, await put(database, often, now=now), now) == before, "what was off stays off"
 
 
 async def test_words_alone_change_no_schedule_and_the_clock_s_mark_knows_the_days(

@@ -130,3 +130,14 @@ def test_a_macro_looks_through_a_thousand_entries_and_of_what_was_heard_the_last
     with pytest.raises(ConditionError, match="more than 1,000 entries"):
         holds("data.list.exists(x, x.inner.size() > 0)", many)
     assert holds("size(data.list) == 1", many)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    ["data.n == 'plan b'", 'data.n == "plan r" || data.n in ["br", "B"]'],
+    ids=["single quotes", "double quotes"],
+)
+def test_a_text_may_end_in_any_letter(plain: str) -> None:
+    check(plain, {"data"})
+    with pytest.raises(ConditionError, match="plain quotes"):
+        check(f"{plain} || data.n == b'a'", {"data"})

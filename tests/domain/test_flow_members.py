@@ -1,10 +1,12 @@
 """What expressions of a flow name and no event has: what is told, and where a schema leaves it open."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from domain.flow_members import Placed, doubts
+from domain.flow_members import MOST_JUDGED, Placed, doubts
+from domain.schema_members import MOST_KNOWN, nearest
 
 MONEY = {"type": "object", "properties": {"amount": {}, "currency": {}}, "additionalProperties": False}
 ORDER: dict[str, Any] = {
@@ -105,3 +107,26 @@ def test_the_message_names_some_types_and_what_is_meant() -> None:
     named = {f"order.{number}": ORDER for number in range(5)}
     (many,) = doubts([Placed(pointer="/key", expression="event.data.colour")], named)
     assert many.message == "by the schema of order.0, order.1, order.2 and 2 more: event.data has no member 'colour'"
+
+
+def test_each_member_is_looked_up_once_and_no_more_than_so_many() -> None:
+    asked: list[str] = []
+
+    def near(name: str, known: Iterable[str]) -> str | None:
+        asked.append(name)
+        return nearest(name, known)
+
+    often = [Placed(pointer=f"/steps/{place}", expression="event.data.ordr + event.data.ordr") for place in range(500)]
+    assert len(list(doubts(often, {"order": ORDER}, near=near))) == 500
+    assert asked == ["ordr"]
+    asked.clear()
+    many = [Placed(pointer="/key", expression=f"event.data.none{number}") for number in range(MOST_JUDGED + 50)]
+    assert len(list(doubts(many, {"order": ORDER}, near=near))) == len(asked) == MOST_JUDGED
+
+
+def test_a_near_name_is_looked_for_among_so_many_and_not_among_very_long_ones() -> None:
+    names = [f"a{number:05}" for number in range(MOST_KNOWN)]
+    assert nearest("costumer", [*names[1:], "customer"]) == "customer"
+    assert nearest("costumer", [*names, "customer"]) is None
+    assert nearest("o" * 101, ["o" * 100]) == "o" * 100
+    assert nearest("o" * 101, ["o" * 102]) is None

@@ -107,3 +107,11 @@ def test_arguments_go_on_to_pytest() -> None:
     command = [sys.executable, "-m", "cli", "dev", "test", "--fast", "--version"]
     told = subprocess.run(command, check=False, capture_output=True, text=True, cwd=_ROOT)
     assert (told.returncode, told.stdout.startswith("pytest 9")) == (0, True)
+
+
+def test_checkouts_share_nothing_of_what_is_known_of_types(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert len({checks.types_directory(root) for root in (one, two, two / ".." / "one")}) == 2
+    types = dict(checks._steps(one))["types"]
+    told = [cell.cell_contents for cell in getattr(types, "__closure__", ())]
+    assert any(f"--cache-dir={checks.types_directory(one)}" in value for value in told if isinstance(value, tuple))
