@@ -205,8 +205,8 @@ class Comparison:
             after = page.last
 
     async def _schedules(self, ground: Ground, *, repair: bool) -> AsyncIterator[Divergence]:
-        async for item in self._clocks.run(ground, repair=repair):
-            yield Divergence(tenant_id=item.tenant_id, found=item.found, done=repair)
+        async for item in self._clocks.run(ground, repair=repair, held=await self._held(ground)):
+            yield Divergence(tenant_id=item.tenant_id, found=item.found, done=item.done)
 
     async def _waiting_receipts(self) -> AsyncIterator[Divergence]:
         """Housekeeping tells of them and gives them up; here they are only shown."""

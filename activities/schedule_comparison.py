@@ -1,6 +1,6 @@
 """Schedules compared completely: each with its clock, each clock with its schedule, each open run with its workflow."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -33,6 +33,7 @@ class Found:
 
     tenant_id: UUID | None
     found: NewFinding
+    done: bool
 
 
 class ScheduleComparison:
@@ -42,24 +43,31 @@ class ScheduleComparison:
         self._database = database
         self._care = ScheduleCare(database, client, facts, quiet=timedelta(0), batch=_MOST)
 
-    async def run(self, ground: Ground, *, repair: bool) -> AsyncIterator[Found]:
-        """Yields every divergence; runs that may have been made are passed over before a clock could make them."""
+    async def run(self, ground: Ground, *, repair: bool, held: Collection[UUID] = frozenset()) -> AsyncIterator[Found]:
+        """Yields every divergence; runs that may have been made are passed over before a clock could make them.
+
+        For tenants that are `held` nothing is mended: nobody said what was restored of what seems to be so.
+        """
         forgot = ground.restored in {Restored.POSTGRES, Restored.BOTH} and not ground.resend
         async for row in self._schedules():
-            if forgot and (told := await self._forgotten(row, ground.restored_at or ground.now, repair=repair)):
-                yield Found(tenant_id=row.tenant_id, found=told)
-            if told := await self._clock(row, ground.now, repair=repair):
-                yield Found(tenant_id=row.tenant_id, found=told)
+            mends = repair and row.tenant_id not in held
+            if forgot and (told := await self._forgotten(row, ground.restored_at or ground.now, repair=mends)):
+                yield Found(tenant_id=row.tenant_id, found=told, done=mends)
+            if told := await self._clock(row, ground.now, repair=mends):
+                yield Found(tenant_id=row.tenant_id, found=told, done=mends)
         for run in await self._care.lost_runs():
-            yield Found(tenant_id=run.tenant_id, found=await self._run(run, forgot=forgot, repair=repair))
+            mends = repair and run.tenant_id not in held
+            yield Found(tenant_id=run.tenant_id, found=await self._run(run, forgot=forgot, repair=mends), done=mends)
         for tenant_id, schedule_id in await self._care.strays():
             stray = about_schedule(Kind.CLOCK_WITHOUT_ROW, schedule_id, Repair.REMOVED)
-            removed = await self._care.remove(tenant_id, schedule_id) if repair else stray
-            yield Found(tenant_id=tenant_id, found=removed)
+            mends = repair and tenant_id not in held
+            removed = await self._care.remove(tenant_id, schedule_id) if mends else stray
+            yield Found(tenant_id=tenant_id, found=removed, done=mends)
         for tenant_id, schedule_id in await self._care.strangers():
             if repair:
                 await self._care.take_away(tenant_id, schedule_id)
-            yield Found(tenant_id=None, found=about_schedule(Kind.CLOCK_WITHOUT_ROW, schedule_id, Repair.REMOVED))
+            stranger = about_schedule(Kind.CLOCK_WITHOUT_ROW, schedule_id, Repair.REMOVED)
+            yield Found(tenant_id=None, found=stranger, done=repair)
 
     async def _schedules(self) -> AsyncIterator[StoredSchedule]:
         after: UUID | None = None

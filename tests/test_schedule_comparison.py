@@ -9,10 +9,11 @@ from sqlalchemy import delete
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec
 
 from activities.comparison import Comparison
+from activities.owners import restored_finding
 from activities.repairs import GRACE, Repairs
 from activities.schedule_comparison import ScheduleComparison
 from activities.workflow_facts import WorkflowFacts
-from db import schedule_runs
+from db import findings, schedule_runs
 from db.schedule_tables import schedule
 from db.schedules import StoredSchedule
 from db.session import Database
@@ -65,6 +66,16 @@ async def test_a_lost_clock_is_told_and_made_again(database: Database, client: C
     await handed_over(database, row)
     assert not await gone(clock_of(client, row))
     assert await compared(database, client) == []
+
+
+async def test_while_the_database_seems_restored_a_lost_clock_is_only_told(
+    database: Database, client: Client, row: StoredSchedule
+) -> None:
+    await clock_of(client, row).delete()
+    async with database.tenant(row.tenant_id) as connection:
+        await findings.record(connection, row.tenant_id, [restored_finding({}, None)])
+    assert await compared(database, client, repair=True) == [("clock_lost", "clock_set", str(row.id), False)]
+    assert await gone(clock_of(client, row))
 
 
 async def test_a_clock_that_somebody_set_otherwise_is_told_and_set(
