@@ -159,17 +159,17 @@ class _Doing(ActivityInboundInterceptor):
         with self._watch.doing(activity.info().workflow_id or ""):
             return await self._execute(input)
 
-    async def _execute(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+    async def _execute(self, asked: ExecuteActivityInput) -> Any:
         watch = self._watch
-        page = next((one for one in input.args if isinstance(one, DeliveryPage)), None)
+        page = next((one for one in asked.args if isinstance(one, DeliveryPage)), None)
         for order in page.orders if page else ():
             for decision in order.decisions:
                 watch.clock.expect(decision.until)
-        at = await watch.instant(_told_time(input))
+        at = await watch.instant(_told_time(asked))
         if activity.info().activity_type.startswith("series."):  # they are told the instant by their workflow
-            input.args = [at if isinstance(one, datetime) else one for one in input.args]
+            asked.args = [at if isinstance(one, datetime) else one for one in asked.args]
         with clock.standing_at(at):
-            came = await super().execute_activity(input)
+            came = await super().execute_activity(asked)
         if isinstance(came, Pause):
             watch.clock.expect(came.until)
         elif page is not None:
@@ -177,7 +177,7 @@ class _Doing(ActivityInboundInterceptor):
         return came
 
 
-def _told_time(input: ExecuteActivityInput) -> datetime | None:  # noqa: A002 - Temporal's name
+def _told_time(asked: ExecuteActivityInput) -> datetime | None:
     """Returns the time at which a workflow asked for a local activity; a later attempt is made later."""
-    told = input.headers.get(_TOLD)
+    told = asked.headers.get(_TOLD)
     return None if told is None or activity.info().attempt > 1 else datetime.fromisoformat(told.data.decode())

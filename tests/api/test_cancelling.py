@@ -17,6 +17,7 @@ from domain.reasons import Reason
 from sealing import KeyRing
 from tests import factories
 from tests.api import deliveries, sending
+from tests.locks import waits_for_a_lock
 
 
 @pytest.fixture
@@ -30,19 +31,6 @@ async def _cancel(client: httpx.AsyncClient, name: UUID) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     fact: dict[str, Any] = answer.json()
     return fact
-
-
-async def _waits_for_a_lock(database: Database) -> None:
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(10):
-        while True:  # each look is a transaction of its own, because one sees the same statistics all along
-            async with database.system() as connection:
-                await connection.execute(text("SELECT set_config('role', 'none', true)"))
-                if (await connection.execute(waiting)).scalar_one():
-                    return
-            await asyncio.sleep(0.01)
 
 
 async def _signals(database: Database, tenant_id: UUID) -> list[str]:
@@ -80,7 +68,7 @@ async def test_a_claim_that_was_quicker_is_told(
     async with database.tenant(tenant_id) as connection:
         claimed = await deliveries.claim(connection, tenant_id, deliveries.order(tenant_id, name, account_id))
         cancelling = asyncio.create_task(_cancel(client, name))
-        await _waits_for_a_lock(database)
+        await waits_for_a_lock(database)
         assert not cancelling.done()
     fact = await cancelling
     assert claimed is not None
@@ -99,7 +87,7 @@ async def test_a_claim_that_comes_later_finds_the_cancellation(
         query = select(notification.c.id).where(notification.c.id == name)
         await connection.execute(query.with_for_update(key_share=True))
         cancelling = asyncio.create_task(_cancel(client, name))
-        await _waits_for_a_lock(database)
+        await waits_for_a_lock(database)
     assert (await cancelling)["result"] == "stopped"
     async with database.tenant(tenant_id) as connection:
         assert await deliveries.claim(connection, tenant_id, deliveries.order(tenant_id, name, account_id)) is None

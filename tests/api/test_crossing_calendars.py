@@ -13,6 +13,7 @@ from db.session import Database
 from tests import factories
 from tests.api import flowing
 from tests.api.test_missing_calendars import MORNINGS, SMS, begun
+from tests.locks import waits_for_a_lock
 
 QUIET = MORNINGS.format(name="reminder", calendar="india")
 
@@ -20,19 +21,6 @@ QUIET = MORNINGS.format(name="reminder", calendar="india")
 @pytest.fixture(autouse=True)
 async def template(database: Database, tenant_id: UUID) -> UUID:
     return await factories.make_version(database, tenant_id, SMS)
-
-
-async def waits_for_a_lock(database: Database) -> None:
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(10):
-        while True:  # each look is a transaction of its own, because one sees the same statistics all along
-            async with database.system() as connection:
-                await connection.execute(text("SELECT set_config('role', 'none', true)"))
-                if (await connection.execute(waiting)).scalar_one():
-                    return
-            await asyncio.sleep(0.01)
 
 
 async def test_who_publishes_does_not_keep_its_flow_while_a_calendar_is_put(

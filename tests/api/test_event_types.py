@@ -8,7 +8,6 @@ from uuid import UUID
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
 
 from activities.event_type_counts import EventTypeCounts
 from activities.sweeping import Sweep
@@ -17,6 +16,7 @@ from db.event_types import TypeSettings
 from db.events import NewEvent
 from db.session import Database
 from tests.api import flowing
+from tests.locks import waits_for_a_lock
 
 ORDER = {
     "type": "object",
@@ -243,25 +243,11 @@ async def test_a_type_is_described_for_the_first_time_once(
         second = asyncio.create_task(
             client.put(PATH, json={"description": "the second"}, headers={"If-None-Match": "*"})
         )
-        await _waits_or_is_done(database, second)
+        await waits_for_a_lock(database, unless=second)
         assert not second.done()
         await event_types.put(connection, tenant_id, "order.placed", said)
     assert (await second).status_code == 412
     assert (await client.get(PATH)).json()["description"] == "the first"
-
-
-async def _waits_or_is_done(database: Database, task: asyncio.Task[httpx.Response]) -> None:
-    """Waits until a request waits for somebody's lock, or did not need to."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(10):
-        while not task.done():  # each look is a transaction of its own, because one sees the same statistics all along
-            async with database.system() as connection:
-                await connection.execute(text("SELECT set_config('role', 'none', true)"))
-                if (await connection.execute(waiting)).scalar_one():
-                    return
-            await asyncio.sleep(0.01)
 
 
 async def test_an_event_that_is_taken_while_its_type_is_deleted_keeps_it_in_the_list(

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from activities.links import Links
 from activities.series import SeriesSteps
@@ -25,6 +25,7 @@ from domain.series import Pause, SeriesInput
 from tests import factories
 from tests.api import flowing
 from tests.api.conftest import KeyFactory
+from tests.locks import waits_for_a_lock
 from tests.web.conftest import ORIGIN
 
 PART = {"channel": "email", "locale": "default", "content": {"subject": "Yes?", "text": "Open {{ confirm_url }}"}}
@@ -229,16 +230,3 @@ async def test_who_confirms_while_their_series_asks_waits_for_it(
     (stands,) = await rows(story.database, story.tenant_id, consent)
     assert stands["state"] == "granted"
     assert (await story.look()).ended == "completed"
-
-
-async def waits_for_a_lock(database: Database) -> None:
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(10):
-        while True:  # each look is a transaction of its own, because one sees the same statistics all along
-            async with database.system() as connection:
-                await connection.execute(text("SELECT set_config('role', 'none', true)"))
-                if (await connection.execute(waiting)).scalar_one():
-                    return
-            await asyncio.sleep(0.01)
