@@ -130,11 +130,16 @@ _WAITS = {
     Awaits.ITS_TURN: "It waits for its turn",
     Awaits.THE_NEXT_STEP: "A worker goes on with it",
 }
+_WAITS_BECAUSE = {
+    Reason.QUIET_HOURS: "It waits for the end of the recipient's quiet hours",
+    Reason.FREQUENCY_CAP: "It waits until a cap leaves room for one more message to its recipient",
+}
 
 
 def _wait(found: Outlook, last: LastAttempt | None, now: datetime) -> Wait:
     facts = {"number": last.number, "channel": last.channel, "success": last.success.value} if last else {}
-    said = _WAITS[found.awaits].format(**facts)
+    because = _WAITS_BECAUSE.get(found.reason) if found.reason is not None else None
+    said = because or _WAITS[found.awaits].format(**facts)
     if found.until is not None:
         said += f", until {readable(found.until)}" if found.until > now else ", which is over: a worker goes on with it"
     return Wait(awaits=found.awaits, code=found.reason, sentence=f"{said}.", until=found.until)

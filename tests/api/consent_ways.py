@@ -71,7 +71,7 @@ async def left_alone(story: Story) -> UUID:
     await _holidays(story, *(f"{today + timedelta(days=days):%Y-%m-%d}" for days in (-1, 0, 1)))
     assert (await story.client.post(f"/v1/accounts/{story.accounts['email']}/resume")).is_success
     await story.ask(name, "resume")
-    await story.until(name, lambda found: found["waits_for"]["awaits"] != "somebody")
+    await story.until(name, lambda found: found["waits_for"]["awaits"] not in {"somebody", "the_next_step"})
     return name
 
 

@@ -161,6 +161,11 @@ async def test_what_a_cap_delays_goes_out_once_there_is_room(story: Story) -> No
     assert ("delayed", "frequency_cap") in [(one["what"], one["code"]) for one in found["entries"]]
 
 
+async def test_who_waits_for_the_end_of_quiet_hours_is_told_so(story: Story) -> None:
+    waits_for = await story.until(await consent_ways.left_alone(story), lambda found: found["waits_for"])
+    assert waits_for["sentence"].startswith("It waits for the end of the recipient's quiet hours, until ")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "code"),
